@@ -1,0 +1,293 @@
+"""The one composition root: who gets what. Also the only real clock and the only randomness.
+
+`opened_node`   store and flows, no doors: what the command line needs for one action
+`running_node`  all of it: store → journal → peers → doors → schedule, stopped in reverse
+"""
+
+import base64
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from node.edge.bodies import Fitness
+from node.edge.metrics import Gauges
+from node.edge.rest import Doors, application, listening
+from node.edge.rpc import NodeService, ServerIdentity, rpc_door
+from node.edge.schedule import Job, schedule
+from node.errors import Code, Refusal
+from node.flows.adopt_trust import adopt_trust
+from node.flows.answer import Answering
+from node.flows.ask import Asking
+from node.flows.registry import Registry
+from node.flows.share import Sharing
+from node.model.bounds import NODE_ID, pattern
+from node.model.note import Checkpoint, VerifierKey, sign_checkpoint
+from node.model.merkle import EMPTY_ROOT
+from node.model.quota import Allowance
+from node.model.trust import CertificateEntry, JournalEntry, JournalKeyEntry, NodeFile
+from node.peers.client import GrpcPeers, TlsIdentity
+from node.settings import Settings
+from node.store import schema
+from node.store.database import Database
+from node.store.employers import SqlEmployers
+from node.store.journal import Journal, create
+from node.store.keys import KeyFiles, make_keys, read_keys
+from node.store.ledger import SqlLedger
+from node.store.trust_files import TrustDirectory
+
+_GRACE_S = 5.0
+_log = structlog.get_logger()
+
+
+def clock() -> int:
+    """Return microseconds UTC since the epoch."""
+    return time.time_ns() // 1000
+
+
+class OpenedNode(Struct, frozen=True):
+    """A node's store and the flows that need no peer."""
+
+    settings: Settings
+    keys: KeyFiles
+    ledger: SqlLedger
+    employers: SqlEmployers
+    trust: TrustDirectory
+    registry: Registry
+    sharing: Sharing
+
+
+class RunningNode(Struct, frozen=True):
+    """A node with its doors open, and where they are."""
+
+    opened: OpenedNode
+    asking: Asking
+    answering: Answering
+    grpc_port: int
+    http_port: int
+
+
+def create_node(data: Path, settings: Settings) -> NodeFile:
+    """Make keys and an empty journal in a data directory; `serve` never does that.
+
+    Returns the description that the federation puts on its trust list.
+
+    Raises:
+        Refusal: CONFLICT where there is a node already.
+    """
+    pattern(settings.node.id, "node.id", NODE_ID, "a node id, like XA")
+    path = data / settings.store.database
+    if path.exists():
+        raise Refusal(Code.CONFLICT, f"there is a journal in {path} already")
+    keys = make_keys(data / settings.store.keys, settings.node.id, datetime.now(UTC))
+    signers = keys.signers(settings.node.origin, post_quantum=settings.seals.ml_dsa_44)
+    note = sign_checkpoint(
+        Checkpoint(settings.node.origin, 0, EMPTY_ROOT), signers, clock() // 1_000_000
+    )
+    database = Database(_url(path))
+    try:
+        database.write_now(schema.metadata.create_all)
+        database.write_now(
+            lambda connection: create(connection, settings.node.id, settings.node.origin, note)
+        )
+    finally:
+        database.close()
+    return describe(settings, keys)
+
+
+def describe(settings: Settings, keys: KeyFiles) -> NodeFile:
+    """Return what peers must know of this node, for the federation's trust list."""
+    since = datetime.now(UTC).replace(microsecond=0)
+    signers = keys.signers(settings.node.origin, post_quantum=settings.seals.ml_dsa_44)
+    return NodeFile(
+        node=settings.node.id,
+        country=settings.node.country or settings.node.id,
+        authority=settings.node.authority,
+        endpoint=settings.listen.endpoint,
+        journal=JournalEntry(
+            settings.node.origin,
+            tuple(JournalKeyEntry(str(signer.verifier), since) for signer in signers),
+        ),
+        tls=(CertificateEntry(_base64(keys.tls_certificate_der), since),),
+    )
+
+
+@asynccontextmanager
+async def opened_node(data: Path, settings: Settings) -> AsyncIterator[OpenedNode]:
+    """Open a node's store for one action or for a running node.
+
+    The trust list in force is the one in the trust directory, where it is good; a node without
+    one can still be looked at.
+
+    Raises:
+        Refusal: UNKNOWN where there is no journal, CONFLICT where it is another node's.
+    """
+    path = data / settings.store.database
+    if not path.exists():
+        raise Refusal(Code.UNKNOWN, f"there is no journal in {path}; run 'symbolon init'")
+    node = settings.node
+    keys = read_keys(data / settings.store.keys)
+    database = Database(_url(path))
+    signers = keys.signers(node.origin, post_quantum=settings.seals.ml_dsa_44)
+    journal = Journal(node.origin, signers, clock, os.urandom)
+    ledger = SqlLedger(database, journal, clock)
+    trust = TrustDirectory(data / settings.trust.directory, _root(data / settings.trust.root))
+    try:
+        await ledger.open(node.id, node.origin)
+        yield OpenedNode(
+            settings=settings,
+            keys=keys,
+            ledger=ledger,
+            employers=SqlEmployers(database, os.urandom),
+            trust=trust,
+            registry=Registry(ledger, trust, node.id, clock),
+            sharing=Sharing(ledger, trust, node.id, clock, os.urandom),
+        )
+    finally:
+        await ledger.close()
+        database.close()
+
+
+@asynccontextmanager
+async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningNode]:
+    """Run a node until the context ends.
+
+    Raises:
+        Refusal: STALE without a good trust list, CONFLICT where an address is taken.
+    """
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(opened_node(data, settings))
+        await adopt(opened)
+        keys, ledger, trust = opened.keys, opened.ledger, opened.trust
+        exchange = settings.exchange
+        peers = GrpcPeers(
+            TlsIdentity(keys.tls_key_pem, keys.tls_certificate_pem),
+            trust,
+            timeout_s=exchange.peer_timeout_s,
+            parcels_in_flight=exchange.parcels_in_flight,
+        )
+        stack.push_async_callback(peers.close)
+        quota = settings.quota
+        asking = Asking(
+            node=settings.node.id,
+            ledger=ledger,
+            peers=peers,
+            trust=trust,
+            clock=clock,
+            randomness=os.urandom,
+            answer_within_us=exchange.answer_within_s * 1_000_000,
+            allowance=Allowance(quota.key_burst, quota.key_per_s),
+        )
+        answering = Answering(
+            node=settings.node.id,
+            ledger=ledger,
+            trust=trust,
+            clock=clock,
+            peer_allowance=Allowance(quota.peer_burst, quota.peer_per_s),
+            requester_allowance=Allowance(quota.requester_burst, quota.requester_per_s),
+        )
+        identity = ServerIdentity(keys.tls_key_pem, keys.tls_certificate_pem)
+        service = NodeService(answering, ledger)
+        rpc = await stack.enter_async_context(
+            rpc_door(settings.listen.grpc, identity, trust, service, grace_s=_GRACE_S)
+        )
+        ticking = await stack.enter_async_context(schedule(_jobs(opened, asking)))
+        health = Health(ledger, trust, ticking)
+        host, port = _address(settings.listen.http, "listen.http")
+        doors = Doors(
+            node=settings.node.id,
+            ask=asking.ask,
+            asked=asking.tally,
+            answered=answering.tally,
+            ledger=ledger,
+            employers=opened.employers,
+            trust=trust,
+            clock=clock,
+            fitness=health.fitness,
+            gauges=health.gauges,
+            checkpoint=ledger.checkpoint,
+        )
+        http_port = await stack.enter_async_context(listening(application(doors), host, port))
+        _log.info("node_started", node=settings.node.id, grpc_port=rpc.port, http_port=http_port)
+        yield RunningNode(opened, asking, answering, rpc.port, http_port)
+        _log.info("node_stopping", node=settings.node.id)
+
+
+async def adopt(opened: OpenedNode) -> bool:
+    """Adopt the trust list that is in the node's trust directory."""
+    return await adopt_trust(opened.ledger, opened.trust, opened.settings.node.id, clock)
+
+
+class Health:
+    """Tells *alive* from *fit to answer*; asked for at each look, nothing is cached."""
+
+    def __init__(
+        self, ledger: SqlLedger, trust: TrustDirectory, ticking: Callable[[], bool]
+    ) -> None:
+        """Take what can fail."""
+        self._ledger = ledger
+        self._trust = trust
+        self._ticking = ticking
+
+    async def fitness(self) -> Fitness:
+        """Check that the journal can be written, the trust list counts and the schedule runs."""
+        checks = {"journal": "writable", "trust_list": "in force", "schedule": "running"}
+        fit = True
+        try:
+            await self._ledger.try_writing()
+        except Refusal as refusal:
+            fit, checks["journal"] = False, refusal.reason
+        try:
+            self._trust.view().require_fresh(clock())
+        except Refusal as refusal:
+            fit, checks["trust_list"] = False, refusal.reason
+        if not self._ticking():
+            fit, checks["schedule"] = False, "stopped"
+        forked = self._ledger.forked_peers()
+        if forked:
+            checks["forked_peers"] = ", ".join(sorted(forked))
+        return Fitness(fit, checks)
+
+    async def gauges(self) -> Gauges:
+        """Return the journal's size and the number of open questions."""
+        size, open_questions = await self._ledger.heights()
+        return Gauges(size, open_questions)
+
+
+def _jobs(opened: OpenedNode, asking: Asking) -> list[Job]:
+    every = opened.settings.schedule
+    return [
+        Job("send_open", every.send_open_s, asking.send_open),
+        Job("end_share_codes", every.end_share_codes_s, opened.sharing.end_lapsed),
+        Job("check_journal", every.check_journal_s, opened.ledger.check),
+        Job("refresh_trust", every.refresh_trust_s, lambda: adopt(opened)),
+    ]
+
+
+def _root(path: Path) -> VerifierKey:
+    try:
+        return VerifierKey.parse(path.read_text("ascii").strip())
+    except (OSError, UnicodeDecodeError):
+        raise Refusal(
+            Code.STALE, f"the federation's root key {path} cannot be read; put its .vkey file there"
+        ) from None
+
+
+def _url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _address(address: str, name: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise Refusal(Code.MALFORMED, f"{name}: must be host:port")
+    return host, int(port)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,1 @@
+"""Replays, checks receipts and reports; a stranger to the node that it audits."""

@@ -1,0 +1,273 @@
+"""Checking a receipt with nothing but the federation's root.
+
+1. the file reads strictly, and so does each of its three statements
+2. the enclosed trust list is signed by the root
+3. each statement names that trust list, and was said before it expired
+4. each statement stands in its speaker's journal, under a checkpoint with the signatures that
+   the trust list requires, by keys that counted when it was said
+5. query, answer and conclusion belong together: parties, commitments, times, fields, outcome
+
+Where a check needs something that an earlier one did not yield, it is INDETERMINATE.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from node.audit.exchange import (
+    Answered,
+    Asked,
+    conclusion_faults,
+    deadline_faults,
+    disclosure_faults,
+    pairing_faults,
+    party_faults,
+)
+from node.audit.findings import Check, Findings, Place, Report
+from node.audit.seals import Seals
+from node.errors import Refusal
+from node.model.note import VerifierKey
+from node.model.seal import Sealed, commitment
+from node.model.statement import (
+    AgreementReference,
+    Answer,
+    Body,
+    Conclusion,
+    Disclosure,
+    Outcome,
+    Purpose,
+    Query,
+    Requester,
+    Rule,
+    Statement,
+    TrustReference,
+)
+from node.model.trust import TrustView, resolve
+from node.wire.codec import decode_statement
+from node.wire.receipt import Receipt, decode_receipt
+
+_WHOLE: Final = Place("receipt")
+_SEAL_CHECKS: Final = {
+    "query": Check.QUERY_SEAL,
+    "answer": Check.ANSWER_SEAL,
+    "conclusion": Check.CONCLUSION_SEAL,
+}
+_PAIR_CHECKS: Final[dict[Check, Callable[[Asked, Answered], Iterable[str]]]] = {
+    Check.PARTIES: party_faults,
+    Check.ANSWERS_QUERY: pairing_faults,
+    Check.TIMES: deadline_faults,
+    Check.DISCLOSURE: disclosure_faults,
+}
+_AFTER_FORMAT: Final = (
+    Check.TRUST_LIST,
+    Check.STATEMENT,
+    Check.TRUST_REFERENCE,
+    *_SEAL_CHECKS.values(),
+    *_PAIR_CHECKS,
+    Check.AGREEMENT_NAMED,
+    Check.CONCLUSION,
+)
+_Kind = TypeVar("_Kind", bound=Body)
+
+
+class ReceiptFacts(Struct, frozen=True):
+    """What a receipt says, for people; it counts only where its report is PASS.
+
+    Attributes:
+        asking: node id of who asked.
+        asking_authority: its name on the trust list; empty where that is not enclosed.
+        answering: node id of who answered.
+        answering_authority: its name on the trust list; empty where that is not enclosed.
+        asked_at: microseconds UTC, as are the other times.
+        trust: the enclosed trust list, or None where it does not hold.
+    """
+
+    outcome: Outcome
+    rule: Rule | None
+    disclosed: tuple[Disclosure, ...]
+    purpose: Purpose
+    requester: Requester
+    agreement: AgreementReference
+    asking: str
+    asking_authority: str
+    answering: str
+    answering_authority: str
+    asked_at: int
+    answered_at: int
+    good_until: int
+    concluded_at: int
+    trust: TrustReference | None
+
+
+class CheckedReceipt(Struct, frozen=True):
+    """The report on a receipt and, where its statements could be read, what they say."""
+
+    report: Report
+    facts: ReceiptFacts | None
+
+
+def check_receipt(data: bytes, root: VerifierKey) -> CheckedReceipt:
+    """Check a receipt against the federation's root; every check has a verdict."""
+    findings = Findings()
+    try:
+        receipt = decode_receipt(data)  # 1
+    except Refusal as refusal:
+        findings.failed(Check.FORMAT, _WHOLE, refusal.reason)
+        for check in _AFTER_FORMAT:
+            findings.undetermined(check, _WHOLE, "the receipt cannot be read")
+        return CheckedReceipt(findings.report(), None)
+    findings.passed(Check.FORMAT)
+    return _Examination(receipt, root, findings).examine()
+
+
+class _Examination:
+    def __init__(self, receipt: Receipt, root: VerifierKey, findings: Findings) -> None:
+        self._receipt = receipt
+        self._findings = findings
+        self._seals = Seals()
+        self._trust = self._resolve(root)  # 2
+
+    def examine(self) -> CheckedReceipt:
+        receipt = self._receipt
+        query = self._read("query", receipt.query, Query)
+        answer = self._read("answer", receipt.answer, Answer)
+        conclusion = self._read("conclusion", receipt.conclusion, Conclusion)
+        asked = query and Asked(
+            query[0],
+            query[1],
+            commitment(receipt.query.statement, receipt.query.salt),
+            receipt.query.index,
+        )
+        answered = answer and Answered(
+            answer[0],
+            answer[1],
+            commitment(receipt.answer.statement, receipt.answer.salt),
+            receipt.answer.index,
+        )
+        self._relate(asked, answered, conclusion)  # 5
+        if asked is None or answered is None or conclusion is None:
+            return CheckedReceipt(self._findings.report(), None)
+        facts = self._facts(asked, answered, conclusion[0])
+        return CheckedReceipt(self._findings.report(), facts)
+
+    def _resolve(self, root: VerifierKey) -> TrustView | None:
+        try:
+            trust = resolve(self._receipt.trust, root)
+        except Refusal as refusal:
+            self._findings.failed(Check.TRUST_LIST, _WHOLE, refusal.reason)
+            return None
+        self._findings.passed(Check.TRUST_LIST)
+        return trust
+
+    def _read(self, name: str, sealed: Sealed, kind: type[_Kind]) -> tuple[Statement, _Kind] | None:
+        findings, place = self._findings, Place(name, sealed.index)
+        try:
+            statement = decode_statement(sealed.statement)
+        except Refusal as refusal:
+            findings.failed(Check.STATEMENT, place, refusal.reason)
+            for check in (Check.TRUST_REFERENCE, _SEAL_CHECKS[name]):
+                findings.undetermined(check, place, "the statement cannot be read")
+            return None
+        self._check_reference(place, statement)  # 3
+        self._check_seal(_SEAL_CHECKS[name], place, sealed, statement)  # 4
+        body = statement.body
+        if not isinstance(body, kind):
+            findings.failed(Check.STATEMENT, place, f"the statement is no {name}")
+            return None
+        findings.passed(Check.STATEMENT)
+        return statement, body
+
+    def _check_reference(self, place: Place, statement: Statement) -> None:
+        findings, named = self._findings, statement.trust
+        if self._trust is None:
+            findings.undetermined(
+                Check.TRUST_REFERENCE, place, "there is no trust list that holds to compare with"
+            )
+            return
+        enclosed = self._trust.reference
+        if named.version != enclosed.version:
+            findings.undetermined(
+                Check.TRUST_REFERENCE,
+                place,
+                f"names version {named.version} of the trust list, enclosed is {enclosed.version}",
+            )
+        elif named.digest != enclosed.digest:
+            findings.failed(
+                Check.TRUST_REFERENCE,
+                place,
+                f"names another trust list of version {named.version} than the enclosed one",
+            )
+        elif statement.said_at >= self._trust.expires_at and not isinstance(
+            statement.body, Conclusion
+        ):
+            findings.failed(
+                Check.TRUST_REFERENCE, place, "was said after the trust list had expired"
+            )
+        else:
+            findings.passed(Check.TRUST_REFERENCE)
+
+    def _check_seal(self, check: Check, place: Place, sealed: Sealed, statement: Statement) -> None:
+        if self._trust is None:
+            self._findings.undetermined(
+                check, place, "there is no trust list that holds, so no key to check with"
+            )
+            return
+        try:
+            speaker = self._trust.node(statement.speaker)
+            self._seals.check(self._trust, speaker, sealed, statement.said_at)
+        except Refusal as refusal:
+            self._findings.failed(check, place, refusal.reason)
+            return
+        self._findings.passed(check)
+
+    def _relate(
+        self,
+        asked: Asked | None,
+        answered: Answered | None,
+        conclusion: tuple[Statement, Conclusion] | None,
+    ) -> None:
+        findings = self._findings
+        missing = "the statements that it compares cannot be read"
+        for check, faults in _PAIR_CHECKS.items():
+            if asked is None or answered is None:
+                findings.undetermined(check, _WHOLE, missing)
+            else:
+                findings.judge(check, Place("answer", answered.index), faults(asked, answered))
+        if asked is None:
+            findings.undetermined(Check.AGREEMENT_NAMED, _WHOLE, missing)
+        else:
+            findings.passed(Check.AGREEMENT_NAMED)  # reading it strictly was the check
+        if asked is None or answered is None or conclusion is None:
+            findings.undetermined(Check.CONCLUSION, _WHOLE, missing)
+            return
+        index = self._receipt.conclusion.index
+        said = list(conclusion_faults(asked, answered, *conclusion))
+        if index <= asked.index:
+            said.append("the conclusion stands before its query in the journal")
+        findings.judge(Check.CONCLUSION, Place("conclusion", index), said)
+
+    def _facts(self, asked: Asked, answered: Answered, concluded: Statement) -> ReceiptFacts:
+        query, answer = asked.query, answered.answer
+        asking, answering = asked.statement.speaker, answered.statement.speaker
+        return ReceiptFacts(
+            outcome=answer.outcome,
+            rule=answer.rule,
+            disclosed=answer.disclosed,
+            purpose=query.purpose,
+            requester=query.requester,
+            agreement=query.agreement,
+            asking=asking,
+            asking_authority=self._authority(asking),
+            answering=answering,
+            answering_authority=self._authority(answering),
+            asked_at=asked.statement.said_at,
+            answered_at=answered.statement.said_at,
+            good_until=answer.good_until,
+            concluded_at=concluded.said_at,
+            trust=None if self._trust is None else self._trust.reference,
+        )
+
+    def _authority(self, node: str) -> str:
+        found = None if self._trust is None else self._trust.nodes.get(node)
+        return "" if found is None else found.authority

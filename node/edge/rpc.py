@@ -1,0 +1,220 @@
+"""The gRPC door: peers over mutual TLS, pinned to the trust list.
+
+Every refusal of a whole call becomes a status with its code in the trailer; per-item refusals
+travel inside the parcel. Health turns to not serving before the graceful stop.
+"""
+
+import asyncio
+import ssl
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol, TypeVar
+
+import grpc
+import structlog
+from cryptography import x509
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from msgspec import Struct
+
+from node.errors import Code, Refusal
+from node.flows.answer import Answering
+from node.flows.ports import Trust
+from node.model.trust import TrustView, spki_digest
+from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, decode_parcel, encode_parcel
+from node.wire.refusals import CODE_TRAILER, GRPC_STATUS, REASON_WITHHELD
+from node.wire.stubs import (
+    SERVICE_NAME,
+    ConsistencyRequest,
+    ConsistencyResponse,
+    HeadRequest,
+    HeadResponse,
+    NodeServiceServicer,
+    Parcel,
+    add_NodeServiceServicer_to_server,
+)
+
+_KEPT_BACK_S: Final = 0.02
+_PINS_REMEMBERED: Final = 1024
+_OPTIONS: Final = (
+    ("grpc.max_send_message_length", PARCEL_SIZE_MAX_BYTES),
+    ("grpc.max_receive_message_length", PARCEL_SIZE_MAX_BYTES),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+_log = structlog.get_logger()
+_Reply = TypeVar("_Reply")
+
+
+class Head(Protocol):
+    """The public side of the journal."""
+
+    async def checkpoint(self) -> bytes:
+        """Return the newest signed checkpoint."""
+        ...
+
+    async def consistency(self, first: int, second: int) -> bytes:
+        """Return the proof that one size is a prefix of another."""
+        ...
+
+
+class ServerIdentity(Struct, frozen=True):
+    """What this node presents over TLS, PEM."""
+
+    key_pem: bytes
+    certificate_pem: bytes
+
+
+class NodeService(NodeServiceServicer):
+    """NodeService of symbolon.v1."""
+
+    def __init__(self, answering: Answering, head: Head) -> None:
+        """Take the flow behind Exchange and the journal behind Head and Consistency."""
+        self._answering = answering
+        self._head = head
+        self._pins: OrderedDict[bytes, bytes] = OrderedDict()
+
+    async def Exchange(self, request: Parcel, context: grpc.aio.ServicerContext) -> Parcel:  # type: ignore[override]  # noqa: N802 - gRPC's name
+        """Queries in, answers or refusals out."""
+
+        async def answer() -> Parcel:
+            pin = self._pin(context)
+            items = decode_parcel(request)
+            return encode_parcel(await self._answering.exchange(pin, items))
+
+        return await _refusing(context, answer)
+
+    async def Head(  # type: ignore[override]  # noqa: N802 - gRPC's name
+        self, request: HeadRequest, context: grpc.aio.ServicerContext
+    ) -> HeadResponse:
+        """Return the newest signed checkpoint."""
+        del request
+
+        async def head() -> HeadResponse:
+            return HeadResponse(checkpoint=await self._head.checkpoint())
+
+        return await _refusing(context, head)
+
+    async def Consistency(  # type: ignore[override]  # noqa: N802 - gRPC's name
+        self, request: ConsistencyRequest, context: grpc.aio.ServicerContext
+    ) -> ConsistencyResponse:
+        """Return the proof that one tree is a prefix of another."""
+
+        async def prove() -> ConsistencyResponse:
+            path = await self._head.consistency(request.first, request.second)
+            return ConsistencyResponse(path=path)
+
+        return await _refusing(context, prove)
+
+    def _pin(self, context: grpc.aio.ServicerContext) -> bytes:
+        """Return the pin of the certificate that the peer proved; parsed once for each."""
+        presented = context.auth_context().get("x509_pem_cert", ())
+        pem = bytes(presented[0]) if presented else b""
+        pin = self._pins.get(pem)
+        if pin is None:
+            if not pem:
+                raise Refusal(Code.UNAUTHENTICATED, "no TLS certificate was presented")
+            pin = self._pins[pem] = spki_digest(x509.load_pem_x509_certificate(pem))
+            if len(self._pins) > _PINS_REMEMBERED:
+                self._pins.popitem(last=False)
+        return pin
+
+
+async def _refusing(
+    context: grpc.aio.ServicerContext, work: Callable[[], Awaitable[_Reply]]
+) -> _Reply:
+    """Run the work of one call within its deadline; a refusal becomes its status."""
+    remaining_s = context.time_remaining()
+    limit_s = None if remaining_s is None else max(0.0, remaining_s - _KEPT_BACK_S)
+    try:
+        async with asyncio.timeout(limit_s):
+            return await work()
+    except Refusal as error:
+        refusal = error
+    except TimeoutError:
+        refusal = Refusal(Code.BUSY, "the answer is not ready within the deadline; ask again")
+    except Exception:  # noqa: BLE001 - the last door before the border
+        incident = uuid.uuid4().hex
+        _log.exception("defect", incident=incident, door="grpc")
+        refusal = Refusal(Code.DEFECT, f"{REASON_WITHHELD} under {incident}")
+    status = grpc.StatusCode[GRPC_STATUS[refusal.code]]
+    trailer = ((CODE_TRAILER, refusal.code.value),)
+    await context.abort(status, refusal.reason, trailing_metadata=trailer)
+    raise refusal
+
+
+class RpcDoor(Struct, frozen=True):
+    """A started gRPC server: its port and its health."""
+
+    port: int
+    health: HealthServicer
+
+
+@asynccontextmanager
+async def rpc_door(
+    address: str,
+    identity: ServerIdentity,
+    trust: Trust,
+    service: NodeService,
+    *,
+    grace_s: float,
+) -> AsyncIterator[RpcDoor]:
+    """Serve peers at host:port until the context ends; port 0 takes a free one.
+
+    Certificates of peers follow the trust list without a restart.
+
+    Raises:
+        Refusal: CONFLICT where the address cannot be had.
+    """
+    server = grpc.aio.server(options=_OPTIONS)
+    add_NodeServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = (SERVICE_NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+    reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+    try:
+        port = server.add_secure_port(address, _credentials(identity, trust))
+    except RuntimeError:
+        raise Refusal(
+            Code.CONFLICT,
+            f"listen.grpc: {address} cannot be had; is another node running there? "
+            "Choose another port in symbolon.toml and in the trust list",
+        ) from None
+    await server.start()
+    for name in ("", SERVICE_NAME):
+        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield RpcDoor(port, health)
+    finally:
+        await health.enter_graceful_shutdown()
+        await server.stop(grace_s)
+
+
+def _credentials(identity: ServerIdentity, trust: Trust) -> grpc.ServerCredentials:
+    """Accept exactly the certificates of the trust list in force, looked up at each handshake."""
+    served: TrustView | None = None
+
+    def configuration(view: TrustView) -> grpc.ServerCertificateConfiguration:
+        roots = "".join(
+            ssl.DER_cert_to_PEM_cert(certificate.der)
+            for node in view.nodes.values()
+            for certificate in node.certificates
+        )
+        pair = (identity.key_pem, identity.certificate_pem)
+        return grpc.ssl_server_certificate_configuration([pair], roots.encode())
+
+    def follow() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal served
+        view = trust.view()
+        if view is served:
+            return None
+        served = view
+        return configuration(view)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(trust.view()), follow, require_client_authentication=True
+    )

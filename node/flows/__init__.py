@@ -1,0 +1,1 @@
+"""Use cases, one file each; they see the world through `ports` alone."""

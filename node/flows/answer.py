@@ -1,0 +1,146 @@
+"""Answering another country's node. The order of the checks is the security property.
+
+1. bounds of the parcel (the codec refuses what breaks them): MALFORMED
+2. the TLS peer is a node of the trust list, and equals the speaker: UNAUTHENTICATED, UNTRUSTED
+3. checkpoint signatures and inclusion, before the statement is parsed: UNAUTHENTICATED
+4. no fork of the peer's journal is known, and this checkpoint makes none: UNTRUSTED
+5. parse strictly: MALFORMED
+6. audience is me, speaker is not me: UNTRUSTED; said within five minutes, unless this query is
+   already answered: STALE (an agreement or purpose that is missing is a sealed REFUSED, in 9)
+7. already answered: the same sealed answer again, byte for byte
+8. quotas per peer and per requester: BUSY
+9. registry and consents in one snapshot; decide; a spent use is counted in the same transaction
+10. journal it; only then reply
+
+Checks 1 to 4 stand for the whole parcel except for inclusion, the others for each item.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from node.errors import Code, Refusal
+from node.flows.ports import Clock, Draft, Judge, Ledger, Question, Trust
+from node.flows.quotas import Quotas
+from node.flows.seals import SealChecker
+from node.model.decide import Facts, decide
+from node.model.quota import Allowance
+from node.model.statement import Outcome, Query, Statement
+from node.model.trust import Node, TrustView
+from node.wire.codec import decode_statement, encode_statement
+from node.wire.parcel import Item, Refused
+
+SAID_BEFORE_MAX_US: Final = 5 * 60 * 1_000_000
+SAID_AFTER_MAX_US: Final = 60 * 1_000_000
+PROBE_TOKENS: Final = 20.0
+"""A NOT_CONFIRMED costs this much more: guessing selectors runs dry soon."""
+
+
+class Answering:
+    """The answering side of the exchange.
+
+    Attributes:
+        tally: how often what happened: ("outcome", name), ("refusal", code).
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition root passes every part by name
+        self,
+        *,
+        node: str,
+        ledger: Ledger,
+        trust: Trust,
+        clock: Clock,
+        peer_allowance: Allowance,
+        requester_allowance: Allowance,
+    ) -> None:
+        """Take the parts and the quotas of a peer and of a requester behind it."""
+        self._node = node
+        self._ledger = ledger
+        self._trust = trust
+        self._clock = clock
+        self._peer_quotas = Quotas(peer_allowance)
+        self._requester_quotas = Quotas(requester_allowance)
+        self._seals = SealChecker()
+        self.tally: Counter[tuple[str, str]] = Counter()
+
+    async def exchange(self, pin: bytes, items: Sequence[Item]) -> list[Item]:
+        """Answer a parcel of queries, item by item and in order.
+
+        Args:
+            pin: SHA-256 of the SubjectPublicKeyInfo that the peer proved over TLS.
+            items: what the parcel holds, within its bounds (1).
+
+        Raises:
+            Refusal: for the whole parcel.
+        """
+        now = self._clock()
+        trust = self._trust.view()
+        trust.require_fresh(now)
+        peer = self._peer(pin, trust, now)  # 2
+        if peer.id in self._ledger.forked_peers():  # 4
+            raise Refusal(Code.UNTRUSTED, f"the journal of {peer.id} is forked")
+        replies: list[Item | Refusal | None] = [None] * len(items)
+        questions: list[Question] = []
+        places: list[int] = []
+        for place, item in enumerate(items):
+            try:
+                questions.append(self._receive(item, peer, trust, now))
+                places.append(place)
+            except Refusal as refusal:
+                replies[place] = refusal
+        answered = await self._ledger.answer(questions, self._judge(peer, trust, now))  # 7, 10
+        for place, reply in zip(places, answered, strict=True):
+            replies[place] = reply
+        return [self._told(reply) for reply in replies]
+
+    def _peer(self, pin: bytes, trust: TrustView, now: int) -> Node:
+        node_id = trust.node_by_pin.get(pin)
+        if node_id is None or node_id == self._node:
+            raise Refusal(Code.UNAUTHENTICATED, "the TLS certificate is of no peer node")
+        node = trust.node(node_id)
+        if not node.accepts(pin, now):
+            raise Refusal(Code.UNAUTHENTICATED, f"the TLS certificate of {node_id} is not current")
+        return node
+
+    def _receive(self, item: Item, peer: Node, trust: TrustView, now: int) -> Question:
+        if isinstance(item, Refused):
+            raise Refusal(Code.MALFORMED, "parcel: a refusal is no question")
+        counterpart = self._seals.check(item, peer, trust, now)  # 3
+        statement = decode_statement(item.statement)  # 5
+        query = statement.body
+        if statement.speaker != peer.id:  # 2
+            raise Refusal(Code.UNTRUSTED, f"speaker: is {statement.speaker}, but {peer.id} sent it")
+        if not isinstance(query, Query):
+            raise Refusal(Code.MALFORMED, "statement.body: only a query can be answered")
+        if query.audience != self._node:  # 6
+            raise Refusal(Code.UNTRUSTED, f"query.audience: is {query.audience}, not this node")
+        return Question(counterpart, statement.said_at, query)
+
+    def _judge(self, peer: Node, trust: TrustView, now: int) -> Judge:
+        agreement = trust.agreement_between(self._node, peer.id, now)
+
+        def judge(question: Question, facts: Facts) -> Draft:
+            query = question.query
+            if not -SAID_AFTER_MAX_US <= now - question.said_at <= SAID_BEFORE_MAX_US:  # 6
+                raise Refusal(
+                    Code.STALE, "said_at: must lie within five minutes before and one after now"
+                )
+            requester = f"{peer.id} {query.requester.register_id}"
+            self._peer_quotas.take(peer.id, now)  # 8
+            self._requester_quotas.take(requester, now)
+            answer = decide(query, question.counterpart.commitment, facts, agreement, now)  # 9
+            if answer.outcome is Outcome.NOT_CONFIRMED:
+                self._requester_quotas.charge(requester, PROBE_TOKENS, now)
+            self.tally["outcome", answer.outcome.name.lower()] += 1
+            statement = encode_statement(Statement(self._node, now, trust.reference, answer))
+            return Draft(answer, statement, question.counterpart)
+
+        return judge
+
+    def _told(self, reply: Item | Refusal | None) -> Item:
+        if isinstance(reply, Refusal):
+            self.tally["refusal", reply.code.value] += 1
+            return Refused(reply.code, reply.reason, reply.retry_after_s)
+        if reply is None:
+            raise Refusal(Code.DEFECT, "an item was left without a reply")
+        return reply

@@ -1,0 +1,90 @@
+"""Coalescing: what waits together travels together."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from node.errors import Code, Refusal
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Coalescer(Generic[_Item, _Result]):
+    """Runs items in batches; a batch closes when the one before it has finished, on no timer.
+
+    So an idle node serves one item at once, and a busy one serves many at the price of one.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[list[_Item]], Awaitable[Sequence[_Result | BaseException]]],
+        *,
+        batch_max: int,
+        waiting_max: int,
+        in_flight_max: int = 1,
+    ) -> None:
+        """Take the function that runs a batch.
+
+        Args:
+            run: returns one result or exception for each item, in order; where it raises, all
+                items of the batch get that exception.
+            batch_max: items in one batch.
+            waiting_max: items that may wait; one more is refused as BUSY.
+            in_flight_max: batches under way at once.
+        """
+        self._run = run
+        self._batch_max = batch_max
+        self._waiting_max = waiting_max
+        self._in_flight_max = in_flight_max
+        self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
+        self._running = 0
+        self._workers: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a batch."""
+        return len(self._waiting)
+
+    def submit(self, item: _Item) -> "asyncio.Future[_Result]":
+        """Add an item to the next batch.
+
+        Raises:
+            Refusal: BUSY where too many wait.
+        """
+        if len(self._waiting) >= self._waiting_max:
+            raise Refusal(Code.BUSY, "too much is waiting; try again later", retry_after_s=1.0)
+        future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._running < self._in_flight_max:
+            self._running += 1
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return future
+
+    async def drain(self) -> None:
+        """Wait until nothing waits and nothing is under way."""
+        while self._workers:
+            await asyncio.wait(self._workers)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            size = min(len(self._waiting), self._batch_max)
+            batch = [self._waiting.popleft() for _ in range(size)]
+            results: Sequence[_Result | BaseException]
+            try:
+                results = await self._run([item for item, _ in batch])
+            except Exception as error:  # noqa: BLE001 - every waiting caller gets it
+                results = [error] * size
+            for (_, future), result in zip(batch, results, strict=True):
+                if future.done():
+                    continue
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        # In the same step as the last look at the queue: a task counts as done only a step later,
+        # and what is submitted in between would wait for ever.
+        self._running -= 1

@@ -1,0 +1,261 @@
+"""What the flows need of the world, as contracts.
+
+Ledger     the journal and the tables that follow from it
+Peers      other nodes
+Employers  who may ask at this node
+Trust      the trust list in force
+Clock      microseconds UTC;  Randomness  n bytes fit for keys
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from node.errors import Refusal
+from node.model.credential import Credential
+from node.model.decide import Consent, Facts
+from node.model.seal import Sealed
+from node.model.statement import Answer, Body, Query, Requester, TrustReference
+from node.model.trust import TrustBundle, TrustView
+from node.wire.parcel import Item
+
+Clock = Callable[[], int]
+Randomness = Callable[[int], bytes]
+
+
+class Employer(Struct, frozen=True):
+    """Who holds an API key of this node."""
+
+    key_id: str
+    requester: Requester
+
+
+class Counterpart(Struct, frozen=True):
+    """A peer's sealed statement, checked, that a statement of ours rests on.
+
+    `size` and `root` are those of its checkpoint.
+    """
+
+    peer: str
+    commitment: bytes
+    sealed: Sealed
+    size: int
+    root: bytes
+
+
+class Evidence(Struct, frozen=True):
+    """What a peer sent that failed its checks, as it came."""
+
+    peer: str
+    kind: str
+    content: bytes
+
+
+class Draft(Struct, frozen=True):
+    """A statement about to be journalled: its exact bytes, and what is kept beside it.
+
+    Attributes:
+        body: what the bytes say; the tables follow from it.
+        statement: the exact bytes.
+        counterpart: the peer's statement that this one rests on.
+        key_id: for a query, the API key that asked it.
+        evidence: for a NoAnswer, what failed.
+        bundle: for a TrustAdopted, the trust list itself.
+    """
+
+    body: Body
+    statement: bytes
+    counterpart: Counterpart | None = None
+    key_id: str = ""
+    evidence: Evidence | None = None
+    bundle: TrustBundle | None = None
+
+
+class Recorded(Struct, frozen=True):
+    """A journalled statement: where it stands and, for what travels, its seal."""
+
+    index: int
+    commitment: bytes
+    sealed: Sealed | None
+
+
+class Question(Struct, frozen=True):
+    """A received query, its seal checked, waiting for its answer."""
+
+    counterpart: Counterpart
+    said_at: int
+    query: Query
+
+
+Judge = Callable[[Question, Facts], Draft]
+
+
+class Verification(Struct, frozen=True):
+    """A question of this node as its employer sees it; `id` is the query's commitment in hex.
+
+    `answer` is None while it is open, and for good where `no_answer` says why.
+    """
+
+    id: str
+    key_id: str
+    peer: str
+    query: Query
+    asked_at: int
+    answer: Answer | None
+    answered_at: int | None
+    no_answer: str | None
+
+
+class OpenQuestion(Struct, frozen=True):
+    """A journalled query that has neither a conclusion nor a NoAnswer yet."""
+
+    query: Query
+    asked_at: int
+    commitment: bytes
+    sealed: Sealed
+    key_id: str
+
+
+class Exchanged(Struct, frozen=True):
+    """A concluded exchange with both seals, as a receipt holds it."""
+
+    query: Sealed
+    answer: Sealed
+    conclusion: Sealed
+    trust: TrustBundle
+
+
+class Ledger(Protocol):
+    """The journal, and the tables that are its fold.
+
+    Durability: when a call returns, its statements and every row that follows from them are on
+    disk, in one transaction with the new signed checkpoint. When it raises, none is.
+    Consistency: concurrent calls are serialised in journal order, across processes; reads see
+    every call that returned before them. Calls that wait together share a transaction.
+    Retry: none inside; STALE means that the disk refuses to write.
+    """
+
+    async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
+        """Journal statements together, all or none."""
+        ...
+
+    async def append_many(
+        self, drafts: Iterable[Draft], progress: Callable[[int], None] | None = None
+    ) -> int:
+        """Journal any number of statements in one transaction; returns how many.
+
+        `drafts` is consumed lazily in another thread; what it raises undoes everything.
+        `progress` is told the number so far, now and then.
+        """
+        ...
+
+    async def answer(
+        self, questions: Sequence[Question], judge: Judge
+    ) -> Sequence[Sealed | Refusal]:
+        """Answer questions in journal order, each exactly once.
+
+        A question whose commitment has been answered gets the same sealed answer. Otherwise
+        `judge` is called with the facts at the answer's own index, in another thread and again
+        where the transaction must be, its draft is journalled, and a spent consent is counted
+        in the same transaction; a Refusal that it raises takes the answer's place. Two checkpoints
+        of one peer and size with different roots are kept as evidence of a fork and refused
+        as UNTRUSTED, then and from then on.
+        """
+        ...
+
+    async def open_questions(self) -> Sequence[OpenQuestion]:
+        """Return every question that is neither concluded nor given up."""
+        ...
+
+    async def verification(self, verification_id: str, key_id: str) -> Verification | None:
+        """Return a question by its id, where that API key asked it."""
+        ...
+
+    async def exchanged(self, verification_id: str, key_id: str) -> Exchanged | None:
+        """Return a concluded exchange for its receipt, where that API key asked it."""
+        ...
+
+    async def credential(self, number: str) -> Credential | None:
+        """Return a credential by the authority's own key."""
+        ...
+
+    async def known_numbers(self, numbers: Sequence[str]) -> set[str]:
+        """Return which of these credential numbers the registry holds (any length)."""
+        ...
+
+    async def consent(self, code_digest: bytes) -> Consent | None:
+        """Return a share code's consent by its digest."""
+        ...
+
+    async def consents(self, credential: str) -> Sequence[Consent]:
+        """Return the consents of all share codes of a credential, oldest first."""
+        ...
+
+    async def lapsed_consents(self, now: int, limit: int) -> Sequence[bytes]:
+        """Return digests of share codes past their expiry that no statement has ended yet."""
+        ...
+
+    async def adopted(self) -> TrustReference | None:
+        """Return the trust list adopted last."""
+        ...
+
+    async def check(self) -> int:
+        """Recompute the tree of the whole journal; returns its size.
+
+        Raises:
+            Refusal: DEFECT with the first place where disk and checkpoint disagree.
+        """
+        ...
+
+    def forked_peers(self) -> frozenset[str]:
+        """Return the peers whose journals are known to be forked."""
+        ...
+
+
+class Peers(Protocol):
+    """Other nodes, over mutual TLS pinned to the trust list.
+
+    Calls for one peer that wait together travel in one parcel. No retries inside.
+    """
+
+    async def exchange(self, node: str, query: Sealed) -> Item:
+        """Send one sealed query; returns what the peer put in its place, unchecked.
+
+        Raises:
+            Refusal: PEER_SILENT where the peer is unreachable or late, otherwise the refusal
+                that the peer gave the whole parcel.
+        """
+        ...
+
+
+class Employers(Protocol):
+    """The API keys of this node, by digest; look-ups that wait together share a SELECT."""
+
+    async def authenticate(self, key: str) -> Employer:
+        """Return who holds a key.
+
+        Raises:
+            Refusal: UNAUTHENTICATED for an unknown or revoked key.
+        """
+        ...
+
+
+class Trust(Protocol):
+    """The trust list in force; a new one is published as a whole."""
+
+    def view(self) -> TrustView:
+        """Return the resolved view in force now.
+
+        Raises:
+            Refusal: STALE before the first one was adopted.
+        """
+        ...
+
+    def read(self) -> tuple[TrustBundle, TrustView]:
+        """Read and check the newest trust list to be had, without putting it in force."""
+        ...
+
+    def publish(self, view: TrustView) -> None:
+        """Put a view in force for every reader at once."""
+        ...

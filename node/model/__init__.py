@@ -1,0 +1,1 @@
+"""Judgement without a world: pure, synchronous, replayable."""

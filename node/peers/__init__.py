@@ -1,0 +1,1 @@
+"""Outward: other nodes over gRPC."""

@@ -1,0 +1,1 @@
+"""Keeping: journal, registry, keys and trust lists on disk."""

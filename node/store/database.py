@@ -1,0 +1,130 @@
+"""One database: a thread that writes, threads that read, and SQL compiled once.
+
+SQLite in WAL mode with synchronous=FULL: a commit that returned is on disk. Work is handed to a
+thread by the batch, never by the statement, so an idle event loop costs one hop and not ten.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from node.errors import Code, Refusal
+
+_BUSY_TIMEOUT_S: Final = 30.0
+_READERS: Final = 2
+_Result = TypeVar("_Result")
+
+
+class Database:
+    """The node's database; every method may be called from the event loop only, save `*_now`."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database at an SQLAlchemy URL; nothing is created."""
+        self._writing = _engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._reading = _engine(url, begin="BEGIN", pool_size=_READERS)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+
+    def write_now(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Run work in one write transaction, in this thread.
+
+        Raises:
+            Refusal: STALE where the disk refuses to write; nothing was changed.
+        """
+        try:
+            with self._writing.begin() as connection:
+                return work(connection)
+        except DatabaseError as error:
+            raise _refusal(error) from error
+
+    async def write(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Run work in one write transaction, in the writing thread (see `write_now`)."""
+        return await self.in_writer(self.write_now, work)
+
+    async def in_writer(self, work: Callable[..., _Result], *arguments: Any) -> _Result:  # noqa: ANN401 - the work's own
+        """Run work in the writing thread, after what was handed to it before."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, work, *arguments)
+
+    async def read(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Run work on one consistent snapshot, in a reading thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.read_now, work)
+
+    def read_now(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Run work on one consistent snapshot, in this thread."""
+        try:
+            with self._reading.begin() as connection:
+                return work(connection)
+        except DatabaseError as error:
+            raise _refusal(error) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Hold one consistent snapshot open, in this thread."""
+        with self._reading.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Finish what runs and close every connection."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._reading.dispose()
+        self._writing.dispose()
+
+
+_inserts: dict[tuple[str, str], str] = {}
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows with values in the table's column order.
+
+    The SQL is compiled by SQLAlchemy once for each dialect and table; values go to the driver
+    as they are, which takes a third of the time of a row-wise execute.
+    """
+    if not rows:
+        return
+    key = (connection.dialect.name, table.name)
+    statement = _inserts.get(key)
+    if statement is None:
+        statement = str(table.insert().compile(dialect=connection.dialect))
+        _inserts[key] = statement
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def _engine(url: str, *, begin: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": _BUSY_TIMEOUT_S}
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver must not open transactions by itself: BEGIN IMMEDIATE below is ours.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _refusal(error: DatabaseError) -> Refusal:
+    """Say in a word what the disk refused; the statement and its values are never repeated."""
+    cause = str(error.orig)
+    if isinstance(error, OperationalError) or "readonly" in cause:
+        return Refusal(
+            Code.STALE,
+            f"the database refuses to work: {cause}; free the disk or mend its permissions, "
+            "the node goes on by itself",
+            retry_after_s=5.0,
+        )
+    return Refusal(Code.DEFECT, f"the database failed: {type(error.orig).__name__}")

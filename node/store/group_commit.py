@@ -1,0 +1,329 @@
+"""Group commit of statements and what follows from them.
+
+Jobs that wait together share one transaction, one fsync and one checkpoint. In a batch, answers
+come first in journal order, so each is decided on the registry exactly as of its own index; then
+everything else. A batch that fails is taken apart, so that one wrong job harms no other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
+
+from node.errors import Code, Refusal
+from node.flows.coalesce import Coalescer
+from node.flows.ports import Counterpart, Draft, Judge, Question, Recorded
+from node.model.credential import Credential
+from node.model.decide import Consent, Facts, spends_consent
+from node.model.seal import Sealed
+from node.model.statement import Answer, Query
+from node.store import schema
+from node.store.database import Database, insert_rows
+from node.store.journal import Journal, Placed
+from node.store.projection import facts_of, project, spend
+
+FORK: Final = "fork"
+_BATCH_MAX: Final = 1024
+_WAITING_MAX: Final = 16_384
+_CHUNK: Final = 2_000
+_Result = TypeVar("_Result")
+_Seen = tuple[str, int, bytes]
+_log = structlog.get_logger()
+
+
+class _Append(Struct):
+    drafts: Sequence[Draft]
+
+
+class _Answer(Struct):
+    questions: Sequence[Question]
+    judge: Judge
+
+
+_Job = _Append | _Answer
+_Outcome = list[Any] | BaseException
+
+
+class GroupCommit:
+    """Runs jobs in the writing thread, each batch in one transaction."""
+
+    def __init__(self, database: Database, journal: Journal, clock: Callable[[], int]) -> None:
+        """Take the database and the journal, which is used in the writing thread only."""
+        self._database = database
+        self._journal = journal
+        self._clock = clock
+        self._jobs: Coalescer[_Job, Any] = Coalescer(
+            self._run, batch_max=_BATCH_MAX, waiting_max=_WAITING_MAX
+        )
+        self.forked: frozenset[str] = frozenset()
+
+    async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
+        """Journal statements together with whatever else waits (port `Ledger`)."""
+        return await self._jobs.submit(_Append(drafts))
+
+    async def answer(
+        self, questions: Sequence[Question], judge: Judge
+    ) -> Sequence[Sealed | Refusal]:
+        """Answer questions, each exactly once (port `Ledger`)."""
+        if not questions:
+            return []
+        return await self._jobs.submit(_Answer(questions, judge))
+
+    async def append_many(
+        self, drafts: Iterable[Draft], progress: Callable[[int], None] | None
+    ) -> int:
+        """Journal any number of statements in one transaction (port `Ledger`)."""
+        return await self._database.in_writer(self._append_many, drafts, progress)
+
+    async def drain(self) -> None:
+        """Wait until every job is done."""
+        await self._jobs.drain()
+
+    async def _run(self, jobs: list[_Job]) -> list[_Outcome]:
+        return await self._database.in_writer(self._commit, jobs)
+
+    # --- in the writing thread ---
+
+    def _append_many(self, drafts: Iterable[Draft], progress: Callable[[int], None] | None) -> int:
+        def work(connection: Connection) -> int:
+            self._journal.open(connection)
+            written = 0
+            remaining = iter(drafts)
+            while chunk := list(islice(remaining, _CHUNK)):
+                placed = self._journal.extend([draft.statement for draft in chunk])
+                project(connection, chunk, placed, self._clock())
+                written += len(chunk)
+                if progress is not None:
+                    progress(written)
+            if written:
+                self._journal.close(connection)
+            return written
+
+        return self._transact(work)
+
+    def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
+        try:
+            batch = self._transact(lambda connection: self._batch(connection, jobs))
+        except Refusal as refusal:
+            if len(jobs) == 1 or refusal.code is Code.STALE:
+                return [refusal] * len(jobs)
+        except Exception as error:  # noqa: BLE001 - reaches its own job's caller, and no other
+            if len(jobs) == 1:
+                return [error]
+        else:
+            self.forked |= batch.forked
+            return batch.outcomes(self._journal)
+        # One job spoiled it for all: each by itself.
+        return [outcome for job in jobs for outcome in self._commit([job])]
+
+    def _transact(self, work: Callable[[Connection], _Result]) -> _Result:
+        try:
+            return self._database.write_now(work)
+        except BaseException:
+            self._journal.forget()
+            raise
+
+    def _batch(self, connection: Connection, jobs: Sequence[_Job]) -> "_Batch":
+        self._journal.open(connection)
+        batch = _Batch(jobs)
+        forks = self._observe(connection, batch.counterparts())
+        batch.forked = frozenset(peer for peer, _, _ in forks)
+        batch.decide(connection, self._journal, forks)
+        batch.gather(forks)
+        if batch.drafts:
+            batch.placed = self._journal.extend([draft.statement for draft in batch.drafts])
+            project(connection, batch.drafts, batch.placed, self._clock())
+            spend(connection, batch.uses_spent)
+            batch.note = self._journal.close(connection)
+        return batch
+
+    def _observe(
+        self, connection: Connection, counterparts: Iterable[Counterpart]
+    ) -> frozenset[_Seen]:
+        """Keep the peers' checkpoints; return those that contradict one kept before."""
+        seen: dict[tuple[str, int], Counterpart] = {}
+        contradicting: dict[_Seen, tuple[bytes, bytes]] = {}
+        for counterpart in counterparts:
+            first = seen.setdefault((counterpart.peer, counterpart.size), counterpart)
+            if first.root != counterpart.root:
+                contradicting[_seen(counterpart)] = (
+                    first.sealed.checkpoint,
+                    counterpart.sealed.checkpoint,
+                )
+        if not seen:
+            return frozenset()
+        known = {
+            (row.peer, row.size): row
+            for row in connection.execute(_PEER_CHECKPOINTS, {"keys": list(seen)})
+        }
+        for key, counterpart in seen.items():
+            row = known.get(key)
+            if row is not None and row.root != counterpart.root:
+                contradicting[_seen(counterpart)] = (row.note, counterpart.sealed.checkpoint)
+        fresh = [
+            (peer, size, counterpart.root, counterpart.sealed.checkpoint)
+            for (peer, size), counterpart in seen.items()
+            if (peer, size) not in known
+        ]
+        insert_rows(connection, schema.peer_checkpoint, fresh)
+        for (peer, _, _), notes in contradicting.items():
+            self._keep_fork(connection, peer, notes)
+        return frozenset(contradicting)
+
+    def _keep_fork(self, connection: Connection, peer: str, notes: tuple[bytes, bytes]) -> None:
+        if peer in self.forked:
+            return
+        content = b"\n".join(notes)
+        row = {"peer": peer, "kind": FORK, "seen_at": self._clock(), "content": content}
+        connection.execute(insert(schema.evidence), [row])
+        _log.error("journal_forked", peer=peer)
+
+
+class _Batch:
+    """One transaction's work: jobs in, drafts in journal order, outcomes out."""
+
+    def __init__(self, jobs: Sequence[_Job]) -> None:
+        self._jobs = jobs
+        self._results: list[list[int | Sealed | Refusal]] = [[] for _ in jobs]
+        self.drafts: list[Draft] = []
+        self.placed: list[Placed] = []
+        self.uses_spent: dict[bytes, int] = {}
+        self.forked: frozenset[str] = frozenset()
+        self.note = b""
+
+    def counterparts(self) -> Iterator[Counterpart]:
+        """All statements of peers that this batch rests on."""
+        for job in self._jobs:
+            if isinstance(job, _Answer):
+                for question in job.questions:
+                    yield question.counterpart
+            else:
+                for draft in job.drafts:
+                    if draft.counterpart is not None:
+                        yield draft.counterpart
+
+    def decide(self, connection: Connection, journal: Journal, forks: frozenset[_Seen]) -> None:
+        """Decide every question that was not answered before, in order."""
+        answering = [
+            (number, job) for number, job in enumerate(self._jobs) if isinstance(job, _Answer)
+        ]
+        questions = [question for _, job in answering for question in job.questions]
+        if not questions:
+            return
+        answered = _answered(connection, questions)
+        facts = facts_of(
+            connection, {question.query.selector.code_digest for question in questions}
+        )
+        decided: dict[bytes, int] = {}
+        for number, job in answering:
+            results = self._results[number]
+            for question in job.questions:
+                commitment = question.counterpart.commitment
+                if _seen(question.counterpart) in forks:
+                    results.append(_forked(question.counterpart.peer))
+                elif commitment in decided:
+                    results.append(decided[commitment])
+                elif commitment in answered:
+                    results.append(journal.seal_again(connection, answered[commitment]))
+                else:
+                    result = self._judge(question, job.judge, facts, journal.size)
+                    results.append(result)
+                    if isinstance(result, int):
+                        decided[commitment] = result
+
+    def _judge(
+        self,
+        question: Question,
+        judge: Judge,
+        facts: dict[bytes, tuple[Consent, Credential | None]],
+        size: int,
+    ) -> int | Refusal:
+        digest = question.query.selector.code_digest
+        consent, credential = facts.get(digest, (None, None))
+        position = size + len(self.drafts)
+        try:
+            draft = judge(question, Facts(consent, credential, position))
+        except Refusal as refusal:
+            return refusal
+        if isinstance(draft.body, Answer) and spends_consent(draft.body) and consent is not None:
+            spent = consent.uses_spent + 1
+            self.uses_spent[digest] = spent
+            facts[digest] = (replace(consent, uses_spent=spent), credential)
+        self.drafts.append(draft)
+        return len(self.drafts) - 1
+
+    def gather(self, forks: frozenset[_Seen]) -> None:
+        """Take the statements of every append job, after the answers."""
+        for number, job in enumerate(self._jobs):
+            if isinstance(job, _Answer):
+                continue
+            peers = [
+                draft.counterpart.peer
+                for draft in job.drafts
+                if draft.counterpart is not None and _seen(draft.counterpart) in forks
+            ]
+            if peers:
+                self._results[number] = [_forked(peers[0])]
+                continue
+            start = len(self.drafts)
+            self.drafts.extend(job.drafts)
+            self._results[number] = list(range(start, len(self.drafts)))
+
+    def outcomes(self, journal: Journal) -> list[Any]:
+        """Return each job's results, sealed, once the transaction is committed."""
+        outcomes: list[Any] = []
+        for job, results in zip(self._jobs, self._results, strict=True):
+            if isinstance(job, _Answer):
+                outcomes.append([self._answer(journal, result) for result in results])
+            elif results and isinstance(results[0], Refusal):
+                outcomes.append(results[0])
+            else:
+                outcomes.append(
+                    [
+                        self._recorded(journal, result)
+                        for result in results
+                        if isinstance(result, int)
+                    ]
+                )
+        return outcomes
+
+    def _answer(self, journal: Journal, result: int | Sealed | Refusal) -> Sealed | Refusal:
+        if isinstance(result, int):
+            return journal.seal(self.placed[result], self.drafts[result].statement, self.note)
+        return result
+
+    def _recorded(self, journal: Journal, number: int) -> Recorded:
+        draft, placed = self.drafts[number], self.placed[number]
+        travels = isinstance(draft.body, Query)
+        sealed = journal.seal(placed, draft.statement, self.note) if travels else None
+        return Recorded(placed.position, placed.commitment, sealed)
+
+
+def _seen(counterpart: Counterpart) -> _Seen:
+    return (counterpart.peer, counterpart.size, counterpart.root)
+
+
+def _forked(peer: str) -> Refusal:
+    return Refusal(
+        Code.UNTRUSTED, f"the journal of {peer} is forked: two checkpoints of one size differ"
+    )
+
+
+def _answered(connection: Connection, questions: Iterable[Question]) -> dict[bytes, int]:
+    commitments = [question.counterpart.commitment for question in questions]
+    rows = connection.execute(_ANSWERED, {"commitments": commitments})
+    return {row.commitment: row.position for row in rows}
+
+
+_ANSWERED: Final = select(schema.answered).where(
+    schema.answered.c.commitment.in_(bindparam("commitments", expanding=True))
+)
+_PEER_CHECKPOINTS: Final = select(schema.peer_checkpoint).where(
+    tuple_(schema.peer_checkpoint.c.peer, schema.peer_checkpoint.c.size).in_(
+        bindparam("keys", expanding=True)
+    )
+)

@@ -1,0 +1,400 @@
+"""The ledger on SQL: group commit for what is said, look-ups for what is known."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+
+from node.errors import Code, Refusal
+from node.flows.ports import (
+    Draft,
+    Exchanged,
+    Judge,
+    OpenQuestion,
+    Question,
+    Recorded,
+    Verification,
+)
+from node.model.credential import Credential
+from node.model.decide import Consent
+from node.model.merkle import Tree, leaf_hash
+from node.model.seal import Sealed, commitment
+from node.model.statement import Answer, NoAnswer, Query, TrustReference
+from node.store import schema
+from node.store.database import Database
+from node.store.group_commit import FORK, GroupCommit
+from node.store.journal import Journal, read_tile, sealed_at
+from node.store.projection import consent_of, credential_of
+from node.store.trust_files import decode_bundle
+from node.wire.codec import decode_statement
+from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint, Record
+
+_CHUNK: Final = 500
+
+
+class SqlLedger:
+    """The port `Ledger` on one database; the contracts are there."""
+
+    def __init__(self, database: Database, journal: Journal, clock: Callable[[], int]) -> None:
+        """Take the parts; `open` before use."""
+        self._database = database
+        self._commits = GroupCommit(database, journal, clock)
+
+    async def open(self, node: str, origin: str) -> None:
+        """Check whose journal it is and learn which peers' journals are known to be forked.
+
+        Raises:
+            Refusal: CONFLICT where it is another node's or of another schema version.
+        """
+        head = await self._database.read(lambda connection: connection.execute(_HEAD).one())
+        if (head.node, head.origin) != (node, origin):
+            raise Refusal(
+                Code.CONFLICT,
+                f"the journal is {head.origin} of node {head.node}, the settings say {origin} "
+                f"of {node}",
+            )
+        if head.schema_version != schema.VERSION:
+            raise Refusal(
+                Code.CONFLICT,
+                f"the database has schema version {head.schema_version}, this program "
+                f"{schema.VERSION}",
+            )
+        self._commits.forked = await self._database.read(_forked_peers)
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self._commits.drain()
+
+    async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
+        """Journal statements together, all or none."""
+        return await self._commits.append(drafts)
+
+    async def append_many(
+        self, drafts: Iterable[Draft], progress: Callable[[int], None] | None = None
+    ) -> int:
+        """Journal any number of statements in one transaction."""
+        return await self._commits.append_many(drafts, progress)
+
+    async def answer(
+        self, questions: Sequence[Question], judge: Judge
+    ) -> Sequence[Sealed | Refusal]:
+        """Answer questions in journal order, each exactly once."""
+        return await self._commits.answer(questions, judge)
+
+    def forked_peers(self) -> frozenset[str]:
+        """Return the peers whose journals are known to be forked."""
+        return self._commits.forked
+
+    async def open_questions(self) -> Sequence[OpenQuestion]:
+        """Return every question that is neither concluded nor given up."""
+        return await self._database.read(_open_questions)
+
+    async def verification(self, verification_id: str, key_id: str) -> Verification | None:
+        """Return a question by its id, where that API key asked it."""
+        return await self._database.read(
+            lambda connection: _verification(connection, verification_id, key_id)
+        )
+
+    async def exchanged(self, verification_id: str, key_id: str) -> Exchanged | None:
+        """Return a concluded exchange for its receipt, where that API key asked it."""
+        return await self._database.read(
+            lambda connection: _exchanged(connection, verification_id, key_id)
+        )
+
+    async def credential(self, number: str) -> Credential | None:
+        """Return a credential by the authority's own key."""
+
+        def work(connection: Connection) -> Credential | None:
+            row = connection.execute(_CREDENTIAL, {"of": number}).one_or_none()
+            return None if row is None else credential_of(row)
+
+        return await self._database.read(work)
+
+    async def known_numbers(self, numbers: Sequence[str]) -> set[str]:
+        """Return which of these credential numbers the registry holds."""
+
+        def work(connection: Connection) -> set[str]:
+            known: set[str] = set()
+            for start in range(0, len(numbers), _CHUNK):
+                some = list(numbers[start : start + _CHUNK])
+                known.update(connection.execute(_KNOWN_NUMBERS, {"numbers": some}).scalars())
+            return known
+
+        return await self._database.read(work)
+
+    async def consent(self, code_digest: bytes) -> Consent | None:
+        """Return a share code's consent by its digest."""
+
+        def work(connection: Connection) -> Consent | None:
+            row = connection.execute(_CONSENT, {"of": code_digest}).one_or_none()
+            return None if row is None else consent_of(row)
+
+        return await self._database.read(work)
+
+    async def consents(self, credential: str) -> Sequence[Consent]:
+        """Return the consents of all share codes of a credential, oldest first."""
+
+        def work(connection: Connection) -> list[Consent]:
+            rows = connection.execute(_CONSENTS, {"of": credential})
+            return [consent_of(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def lapsed_consents(self, now: int, limit: int) -> Sequence[bytes]:
+        """Return digests of share codes past their expiry that no statement has ended yet."""
+
+        def work(connection: Connection) -> list[bytes]:
+            rows = connection.execute(_LAPSED, {"now": now, "most": limit})
+            return list(rows.scalars())
+
+        return await self._database.read(work)
+
+    async def adopted(self) -> TrustReference | None:
+        """Return the trust list adopted last."""
+
+        def work(connection: Connection) -> TrustReference | None:
+            row = connection.execute(_ADOPTED_LAST).one_or_none()
+            return None if row is None else TrustReference(row.version, row.digest)
+
+        return await self._database.read(work)
+
+    async def check(self) -> int:
+        """Recompute the tree of the whole journal; returns its size."""
+        return await self._database.read(_check)
+
+    async def heights(self) -> tuple[int, int]:
+        """Return the journal's size and the number of open questions."""
+
+        def work(connection: Connection) -> tuple[int, int]:
+            size = connection.execute(_HEAD).one().size
+            return size, connection.execute(_OPEN_COUNT).scalar_one()
+
+        return await self._database.read(work)
+
+    async def try_writing(self) -> None:
+        """Write the head's own value over itself: the whole way to the disk, changing nothing.
+
+        Raises:
+            Refusal: STALE where the disk refuses to write.
+        """
+        await self._database.write(lambda connection: connection.execute(_TOUCH))
+
+    async def checkpoint(self) -> bytes:
+        """Return the newest signed checkpoint."""
+        return await self._database.read(
+            lambda connection: bytes(connection.execute(_NEWEST_CHECKPOINT).scalar_one())
+        )
+
+    async def consistency(self, first: int, second: int) -> bytes:
+        """Return the proof that the tree of one size is a prefix of a later one.
+
+        Raises:
+            Refusal: UNKNOWN where the journal has never had one of the sizes.
+        """
+
+        def work(connection: Connection) -> bytes:
+            size = connection.execute(_HEAD).one().size
+            tree = Tree(size, lambda level, number: read_tile(connection, level, number))
+            return tree.consistency(first, second)
+
+        return await self._database.read(work)
+
+    def records(self) -> Iterator[Record]:
+        """Yield the whole journal as an export holds it, from one snapshot, in this thread."""
+        with self._database.snapshot() as connection:
+            yield from _records(connection)
+
+
+def _forked_peers(connection: Connection) -> frozenset[str]:
+    return frozenset(connection.execute(_FORKED).scalars())
+
+
+def _open_questions(connection: Connection) -> list[OpenQuestion]:
+    found: list[OpenQuestion] = []
+    for row in connection.execute(_OPEN):
+        sealed = sealed_at(connection, row.position)
+        statement = decode_statement(sealed.statement)
+        if not isinstance(statement.body, Query):
+            raise Refusal(Code.DEFECT, f"the journal's entry {row.position} is no query")
+        found.append(
+            OpenQuestion(statement.body, statement.said_at, row.commitment, sealed, row.key_id)
+        )
+    return found
+
+
+def _question(connection: Connection, verification_id: str, key_id: str) -> Row[Any] | None:
+    try:
+        of = bytes.fromhex(verification_id)
+    except ValueError:
+        return None
+    row = connection.execute(_QUESTION, {"of": of}).one_or_none()
+    return row if row is not None and row.key_id == key_id else None
+
+
+def _verification(connection: Connection, verification_id: str, key_id: str) -> Verification | None:
+    row = _question(connection, verification_id, key_id)
+    if row is None:
+        return None
+    asked = decode_statement(_statement_at(connection, row.position))
+    if not isinstance(asked.body, Query):
+        raise Refusal(Code.DEFECT, f"the journal's entry {row.position} is no query")
+    answer, answered_at, no_answer = None, None, None
+    if row.settled is not None:
+        settled = decode_statement(_statement_at(connection, row.settled))
+        answered_at = settled.said_at
+        if isinstance(settled.body, NoAnswer):
+            no_answer = settled.body.code.value
+        else:
+            counterpart = connection.execute(_COUNTERPART, {"at": row.settled}).one()
+            body = decode_statement(counterpart.statement).body
+            answer = body if isinstance(body, Answer) else None
+    return Verification(
+        id=verification_id,
+        key_id=key_id,
+        peer=asked.body.audience,
+        query=asked.body,
+        asked_at=asked.said_at,
+        answer=answer,
+        answered_at=answered_at,
+        no_answer=no_answer,
+    )
+
+
+def _exchanged(connection: Connection, verification_id: str, key_id: str) -> Exchanged | None:
+    row = _question(connection, verification_id, key_id)
+    if row is None or row.settled is None:
+        return None
+    counterpart = connection.execute(_COUNTERPART, {"at": row.settled}).one_or_none()
+    if counterpart is None:
+        return None
+    conclusion = sealed_at(connection, row.settled)
+    digest = decode_statement(conclusion.statement).trust.digest
+    blob = connection.execute(_TRUST_LIST, {"of": digest}).scalar_one()
+    return Exchanged(
+        query=sealed_at(connection, row.position),
+        answer=Sealed(
+            counterpart.statement,
+            counterpart.salt,
+            counterpart.peer_index,
+            counterpart.path,
+            counterpart.note,
+        ),
+        conclusion=conclusion,
+        trust=decode_bundle(blob),
+    )
+
+
+def _statement_at(connection: Connection, position: int) -> bytes:
+    return bytes(connection.execute(_ENTRY, {"at": position}).one().statement)
+
+
+def _check(connection: Connection) -> int:
+    """Rebuild the tree from the statements alone and hold it against head and tiles."""
+    head = connection.execute(_HEAD).one()
+    tree = Tree(0, lambda _level, _number: b"")
+    stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES)
+    for rows in stream.partitions():
+        for offset, row in enumerate(rows):
+            if row.position != tree.size + offset:
+                raise Refusal(Code.DEFECT, f"journal: entry {tree.size + offset} is missing")
+        tiles = tree.extend([leaf_hash(commitment(row.statement, row.salt)) for row in rows])
+        for tile in tiles:
+            if not read_tile(connection, tile.level, tile.number).startswith(tile.hashes):
+                raise Refusal(
+                    Code.DEFECT,
+                    f"journal: tile {tile.level}/{tile.number} does not match its entries",
+                )
+    if (tree.size, tree.root()) != (head.size, head.root):
+        raise Refusal(
+            Code.DEFECT,
+            f"journal: its {tree.size} entries do not add up to the head of size {head.size}",
+        )
+    return tree.size
+
+
+def _records(connection: Connection) -> Iterator[Record]:
+    head = connection.execute(_HEAD).one()
+    yield Header(head.node, head.origin)
+    for blob in connection.execute(_TRUST_BLOBS).scalars():
+        yield decode_bundle(blob)
+    checkpoints = iter(connection.execution_options(yield_per=_CHUNK).execute(_CHECKPOINTS))
+    checkpoint = next(checkpoints, None)
+    stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES_WITH_COUNTERPARTS)
+    for row in stream:
+        yield Entry(row.position, row.salt, row.statement)
+        if row.peer is not None:
+            sealed = Sealed(row.peer_statement, row.peer_salt, row.peer_index, row.path, row.note)
+            yield CounterpartRecord(row.position, row.peer, sealed)
+        while checkpoint is not None and checkpoint.size <= row.position + 1:
+            yield OwnCheckpoint(checkpoint.size, checkpoint.note)
+            checkpoint = next(checkpoints, None)
+
+
+_with_note = schema.counterpart.outerjoin(
+    schema.peer_checkpoint,
+    (schema.counterpart.c.peer == schema.peer_checkpoint.c.peer)
+    & (schema.counterpart.c.size == schema.peer_checkpoint.c.size),
+)
+_HEAD: Final = select(schema.head)
+_ENTRY: Final = select(schema.entry).where(schema.entry.c.position == bindparam("at"))
+_ENTRIES: Final = select(schema.entry).order_by(schema.entry.c.position)
+_ENTRIES_WITH_COUNTERPARTS: Final = (
+    select(
+        schema.entry,
+        schema.counterpart.c.peer,
+        schema.counterpart.c.peer_index,
+        schema.counterpart.c.path,
+        schema.counterpart.c.salt.label("peer_salt"),
+        schema.counterpart.c.statement.label("peer_statement"),
+        schema.peer_checkpoint.c.note,
+    )
+    .select_from(
+        schema.entry.outerjoin(_with_note, schema.entry.c.position == schema.counterpart.c.position)
+    )
+    .order_by(schema.entry.c.position)
+)
+_COUNTERPART: Final = (
+    select(schema.counterpart, schema.peer_checkpoint.c.note)
+    .select_from(_with_note)
+    .where(schema.counterpart.c.position == bindparam("at"))
+)
+_CHECKPOINTS: Final = select(schema.checkpoint).order_by(schema.checkpoint.c.size)
+_NEWEST_CHECKPOINT: Final = (
+    select(schema.checkpoint.c.note).order_by(schema.checkpoint.c.size.desc()).limit(1)
+)
+_OPEN: Final = (
+    select(schema.question)
+    .where(schema.question.c.settled.is_(None))
+    .order_by(schema.question.c.position)
+)
+_OPEN_COUNT: Final = (
+    select(func.count()).select_from(schema.question).where(schema.question.c.settled.is_(None))
+)
+_TOUCH: Final = update(schema.head).values(size=schema.head.c.size)
+_QUESTION: Final = select(schema.question).where(schema.question.c.commitment == bindparam("of"))
+_CREDENTIAL: Final = select(schema.credential).where(schema.credential.c.number == bindparam("of"))
+_KNOWN_NUMBERS: Final = select(schema.credential.c.number).where(
+    schema.credential.c.number.in_(bindparam("numbers", expanding=True))
+)
+_CONSENT: Final = select(schema.consent).where(schema.consent.c.code_digest == bindparam("of"))
+_CONSENTS: Final = (
+    select(schema.consent)
+    .where(schema.consent.c.credential == bindparam("of"))
+    .order_by(schema.consent.c.position)
+)
+_LAPSED: Final = (
+    select(schema.consent.c.code_digest)
+    .where(schema.consent.c.ended == 0, schema.consent.c.expires_at <= bindparam("now"))
+    .order_by(schema.consent.c.expires_at)
+    .limit(bindparam("most"))
+)
+_FORKED: Final = select(schema.evidence.c.peer).where(schema.evidence.c.kind == FORK).distinct()
+_TRUST_LIST: Final = select(schema.trust_list.c.bundle).where(
+    schema.trust_list.c.digest == bindparam("of")
+)
+_TRUST_BLOBS: Final = select(schema.trust_list.c.bundle).order_by(schema.trust_list.c.adopted)
+_ADOPTED_LAST: Final = (
+    select(schema.trust_list.c.version, schema.trust_list.c.digest)
+    .order_by(schema.trust_list.c.adopted.desc())
+    .limit(1)
+)

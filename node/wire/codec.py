@@ -1,0 +1,411 @@
+"""Statements, parcels and export records as bytes; every field is checked on the way in.
+
+A statement has exactly one encoding. One with unknown fields, or bytes that our encoder would
+not have written, is malformed: what is hashed must mean one thing only.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any, Final, TypeVar
+
+from google.protobuf.message import DecodeError
+
+from node.errors import Code, Refusal
+from node.model.bounds import NODE_ID, exactly, number, pattern, text
+from node.model.credential import (
+    NUMBER_LENGTH_MAX,
+    AssessmentMethod,
+    AwardType,
+    Credential,
+    Field,
+    Status,
+    Unit,
+    checked,
+)
+from node.model.statement import (
+    ANSWER_WITHIN_MAX_US,
+    COMMITMENT_SIZE_BYTES,
+    NONCE_SIZE_BYTES,
+    PROTOCOL,
+    AgreementReference,
+    Answer,
+    Body,
+    Conclusion,
+    ConsentEnd,
+    ConsentEnded,
+    ConsentGiven,
+    CredentialRegistered,
+    Disclosure,
+    NoAnswer,
+    Outcome,
+    Purpose,
+    Query,
+    Requester,
+    Rule,
+    ShareCodeSelector,
+    Statement,
+    StatusChanged,
+    TrustAdopted,
+    TrustReference,
+)
+from node.wire._pb import node_pb2 as pb
+from node.wire.refusals import from_wire_code, to_wire_code
+
+STATEMENT_SIZE_MAX_BYTES: Final = 64 * 1024
+TIME_MAX_US: Final = 253_402_300_800_000_000  # the year 10000
+INDEX_MAX: Final = 2**62
+USES_MAX: Final = 1_000_000
+_DISCLOSED_MAX: Final = 256
+_Kind = TypeVar("_Kind", bound=IntEnum)
+
+
+# --- statements, outward -------------------------------------------------------------------
+
+
+def encode_statement(statement: Statement) -> bytes:
+    """Return the one encoding of a statement."""
+    message = pb.Statement(
+        protocol=PROTOCOL, speaker=statement.speaker, said_at_us=statement.said_at
+    )
+    _write_trust(message.trust, statement.trust)
+    _WRITERS[type(statement.body)](message, statement.body)
+    return message.SerializeToString(deterministic=True)
+
+
+def _write_trust(message: pb.TrustReference | pb.TrustAdopted, trust: TrustReference) -> None:
+    message.version = trust.version
+    message.digest = trust.digest
+
+
+def _write_query(message: Any, body: Query) -> None:
+    query = message.query
+    query.audience = body.audience
+    query.nonce = body.nonce
+    query.purpose = body.purpose
+    query.share_code.code_digest = body.selector.code_digest
+    query.share_code.holder_proof = body.selector.holder_proof
+    query.wanted.extend(body.wanted)
+    query.requester.legal_name = body.requester.legal_name
+    query.requester.register_id = body.requester.register_id
+    query.requester.sector = body.requester.sector
+    query.answer_by_us = body.answer_by
+    query.agreement.id = body.agreement.id
+    query.agreement.version = body.agreement.version
+
+
+def _write_answer(message: Any, body: Answer) -> None:
+    answer = message.answer
+    answer.query = body.query
+    answer.outcome = body.outcome
+    if body.rule is not None:
+        answer.rule = body.rule
+    for disclosure in body.disclosed:
+        answer.disclosed.add(field=disclosure.field, value=disclosure.value)
+    answer.registry_position = body.registry_position
+    answer.evaluated_at_us = body.evaluated_at
+    answer.good_until_us = body.good_until
+
+
+def _write_no_answer(message: Any, body: NoAnswer) -> None:
+    message.no_answer.query = body.query
+    message.no_answer.code = to_wire_code(body.code)
+
+
+def _write_conclusion(message: Any, body: Conclusion) -> None:
+    message.conclusion.query = body.query
+    message.conclusion.answer = body.answer
+    message.conclusion.outcome = body.outcome
+
+
+def _write_registered(message: Any, body: CredentialRegistered) -> None:
+    value = body.credential
+    credential = message.registry_event.registered
+    credential.number = value.number
+    credential.holder_name = value.holder_name
+    credential.birth_date = value.birth_date.isoformat()
+    credential.issuer = value.issuer
+    credential.title = value.title
+    credential.award_type = value.award_type
+    credential.isco08 = value.isco08
+    credential.level_national = value.level_national
+    credential.level_eqf = value.level_eqf
+    credential.awarded_on = value.awarded_on.isoformat()
+    if value.expires_on is not None:
+        credential.expires_on = value.expires_on.isoformat()
+    credential.status = value.status
+    credential.assessment_method = value.assessment_method
+    credential.language = value.language
+    for unit in value.units:
+        credential.units.add(code=unit.code, title=unit.title)
+
+
+def _write_status(message: Any, body: StatusChanged) -> None:
+    change = message.registry_event.status_changed
+    change.number = body.number
+    change.status = body.status
+    change.ground = body.ground
+
+
+def _write_given(message: Any, body: ConsentGiven) -> None:
+    given = message.consent_event.given
+    given.code_digest = body.code_digest
+    given.holder_proof = body.holder_proof
+    given.credential = body.credential
+    given.purpose = body.purpose
+    given.fields.extend(body.fields)
+    given.uses = body.uses
+    given.expires_at_us = body.expires_at
+    given.requester = body.requester
+
+
+def _write_ended(message: Any, body: ConsentEnded) -> None:
+    message.consent_event.ended.code_digest = body.code_digest
+    message.consent_event.ended.cause = body.cause
+
+
+def _write_adopted(message: Any, body: TrustAdopted) -> None:
+    _write_trust(message.trust_adopted, body.trust)
+
+
+_WRITERS: Final[dict[type[Body], Callable[[pb.Statement, Any], None]]] = {
+    Query: _write_query,
+    Answer: _write_answer,
+    NoAnswer: _write_no_answer,
+    Conclusion: _write_conclusion,
+    CredentialRegistered: _write_registered,
+    StatusChanged: _write_status,
+    ConsentGiven: _write_given,
+    ConsentEnded: _write_ended,
+    TrustAdopted: _write_adopted,
+}
+
+
+# --- statements, inward --------------------------------------------------------------------
+
+
+def decode_statement(data: bytes) -> Statement:
+    """Read a statement strictly.
+
+    Raises:
+        Refusal: MALFORMED, with the field that is wrong.
+    """
+    if len(data) > STATEMENT_SIZE_MAX_BYTES:
+        raise Refusal(Code.MALFORMED, f"statement: over {STATEMENT_SIZE_MAX_BYTES} bytes")
+    try:
+        message = pb.Statement.FromString(data)
+    except DecodeError:
+        raise Refusal(Code.MALFORMED, "statement: not a protobuf message") from None
+    if message.protocol != PROTOCOL:
+        raise Refusal(
+            Code.MALFORMED, f"statement.protocol: is {message.protocol}, known is {PROTOCOL}"
+        )
+    message.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    if message.SerializeToString(deterministic=True) != data:
+        raise Refusal(Code.MALFORMED, "statement: has unknown fields or is not in its one encoding")
+    reader = _READERS.get(message.WhichOneof("body") or "")
+    if reader is None:
+        raise Refusal(Code.MALFORMED, "statement.body: is missing")
+    return Statement(
+        _node(message.speaker, "speaker"),
+        _time(message.said_at_us, "said_at_us"),
+        _read_trust(message.trust, "trust"),
+        reader(message),
+    )
+
+
+def _read_trust(message: pb.TrustReference | pb.TrustAdopted, name: str) -> TrustReference:
+    return TrustReference(
+        number(message.version, f"{name}.version", 1, INDEX_MAX),
+        exactly(message.digest, f"{name}.digest", COMMITMENT_SIZE_BYTES),
+    )
+
+
+def _read_query(message: pb.Statement) -> Query:
+    query = message.query
+    if query.WhichOneof("selector") != "share_code":
+        raise Refusal(Code.MALFORMED, "query.selector: is missing")
+    requester = query.requester
+    answer_by = _time(query.answer_by_us, "query.answer_by_us")
+    if not 0 < answer_by - message.said_at_us <= ANSWER_WITHIN_MAX_US:
+        raise Refusal(
+            Code.MALFORMED, "query.answer_by_us: must lie within five minutes after said_at_us"
+        )
+    return Query(
+        audience=_node(query.audience, "query.audience"),
+        nonce=exactly(query.nonce, "query.nonce", NONCE_SIZE_BYTES),
+        purpose=_kind(Purpose, query.purpose, "query.purpose"),
+        selector=ShareCodeSelector(
+            exactly(query.share_code.code_digest, "query.share_code.code_digest", 32),
+            exactly(query.share_code.holder_proof, "query.share_code.holder_proof", 32),
+        ),
+        wanted=_fields(query.wanted, "query.wanted"),
+        requester=Requester(
+            text(requester.legal_name, "query.requester.legal_name", 200),
+            text(requester.register_id, "query.requester.register_id", 64),
+            text(requester.sector, "query.requester.sector", 64),
+        ),
+        answer_by=answer_by,
+        agreement=AgreementReference(
+            text(query.agreement.id, "query.agreement.id", 64),
+            number(query.agreement.version, "query.agreement.version", 1, 2**31),
+        ),
+    )
+
+
+def _read_answer(message: pb.Statement) -> Answer:
+    answer = message.answer
+    outcome = _kind(Outcome, answer.outcome, "answer.outcome")
+    rule = _kind(Rule, answer.rule, "answer.rule") if answer.rule else None
+    if (rule is None) == (outcome is Outcome.REFUSED):
+        raise Refusal(Code.MALFORMED, "answer.rule: belongs to a REFUSED outcome, and only there")
+    if len(answer.disclosed) > _DISCLOSED_MAX:
+        raise Refusal(Code.MALFORMED, f"answer.disclosed: more than {_DISCLOSED_MAX}")
+    disclosed = tuple(
+        Disclosure(
+            _kind(Field, item.field, "answer.disclosed.field"),
+            text(item.value, "answer.disclosed.value", 1000),
+        )
+        for item in answer.disclosed
+    )
+    if disclosed and outcome in {Outcome.NOT_CONFIRMED, Outcome.REFUSED}:
+        raise Refusal(Code.MALFORMED, f"answer.disclosed: must be empty for {outcome.name}")
+    return Answer(
+        query=exactly(answer.query, "answer.query", COMMITMENT_SIZE_BYTES),
+        outcome=outcome,
+        rule=rule,
+        disclosed=disclosed,
+        registry_position=number(
+            answer.registry_position, "answer.registry_position", 0, INDEX_MAX
+        ),
+        evaluated_at=_time(answer.evaluated_at_us, "answer.evaluated_at_us"),
+        good_until=_time(answer.good_until_us, "answer.good_until_us"),
+    )
+
+
+def _read_no_answer(message: pb.Statement) -> NoAnswer:
+    return NoAnswer(
+        exactly(message.no_answer.query, "no_answer.query", COMMITMENT_SIZE_BYTES),
+        from_wire_code(number(message.no_answer.code, "no_answer.code", 1, len(Code))),
+    )
+
+
+def _read_conclusion(message: pb.Statement) -> Conclusion:
+    conclusion = message.conclusion
+    return Conclusion(
+        exactly(conclusion.query, "conclusion.query", COMMITMENT_SIZE_BYTES),
+        exactly(conclusion.answer, "conclusion.answer", COMMITMENT_SIZE_BYTES),
+        _kind(Outcome, conclusion.outcome, "conclusion.outcome"),
+    )
+
+
+def _read_registry_event(message: pb.Statement) -> CredentialRegistered | StatusChanged:
+    event = message.registry_event
+    match event.WhichOneof("kind"):
+        case "registered":
+            return CredentialRegistered(checked(_read_credential(event.registered)))
+        case "status_changed":
+            change = event.status_changed
+            return StatusChanged(
+                text(change.number, "status_changed.number", NUMBER_LENGTH_MAX),
+                _kind(Status, change.status, "status_changed.status"),
+                text(change.ground, "status_changed.ground", 500),
+            )
+    raise Refusal(Code.MALFORMED, "registry_event.kind: is missing")
+
+
+def _read_credential(message: pb.Credential) -> Credential:
+    expires_on = message.expires_on
+    return Credential(
+        number=message.number,
+        holder_name=message.holder_name,
+        birth_date=_date(message.birth_date, "credential.birth_date"),
+        issuer=message.issuer,
+        title=message.title,
+        award_type=_kind(AwardType, message.award_type, "credential.award_type"),
+        isco08=message.isco08,
+        level_national=message.level_national,
+        level_eqf=message.level_eqf,
+        awarded_on=_date(message.awarded_on, "credential.awarded_on"),
+        expires_on=_date(expires_on, "credential.expires_on") if expires_on else None,
+        status=_kind(Status, message.status, "credential.status"),
+        assessment_method=_kind(
+            AssessmentMethod, message.assessment_method, "credential.assessment_method"
+        ),
+        language=message.language,
+        units=tuple(Unit(unit.code, unit.title) for unit in message.units),
+    )
+
+
+def _read_consent_event(message: pb.Statement) -> ConsentGiven | ConsentEnded:
+    event = message.consent_event
+    match event.WhichOneof("kind"):
+        case "given":
+            given = event.given
+            return ConsentGiven(
+                code_digest=exactly(given.code_digest, "given.code_digest", 32),
+                holder_proof=exactly(given.holder_proof, "given.holder_proof", 32),
+                credential=text(given.credential, "given.credential", NUMBER_LENGTH_MAX),
+                purpose=_kind(Purpose, given.purpose, "given.purpose"),
+                fields=_fields(given.fields, "given.fields"),
+                uses=number(given.uses, "given.uses", 1, USES_MAX),
+                expires_at=_time(given.expires_at_us, "given.expires_at_us"),
+                requester=text(given.requester, "given.requester", 64, empty=True),
+            )
+        case "ended":
+            return ConsentEnded(
+                exactly(event.ended.code_digest, "ended.code_digest", 32),
+                _kind(ConsentEnd, event.ended.cause, "ended.cause"),
+            )
+    raise Refusal(Code.MALFORMED, "consent_event.kind: is missing")
+
+
+def _read_adopted(message: pb.Statement) -> TrustAdopted:
+    return TrustAdopted(_read_trust(message.trust_adopted, "trust_adopted"))
+
+
+_READERS: Final[dict[str, Callable[[pb.Statement], Body]]] = {
+    "query": _read_query,
+    "answer": _read_answer,
+    "no_answer": _read_no_answer,
+    "conclusion": _read_conclusion,
+    "registry_event": _read_registry_event,
+    "consent_event": _read_consent_event,
+    "trust_adopted": _read_adopted,
+}
+
+
+# --- field checks --------------------------------------------------------------------------
+
+
+def _node(value: str, name: str) -> str:
+    return pattern(value, name, NODE_ID, "a node id, like XA")
+
+
+def _time(value: int, name: str) -> int:
+    return number(value, name, 1, TIME_MAX_US)
+
+
+def _kind(kind: type[_Kind], value: int, name: str) -> _Kind:
+    try:
+        return kind(value)
+    except ValueError:
+        raise Refusal(Code.MALFORMED, f"{name}: {value} is not known") from None
+
+
+def _date(value: str, name: str) -> date:
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != value:
+        raise Refusal(Code.MALFORMED, f"{name}: must be a date, YYYY-MM-DD")
+    return day
+
+
+def _fields(values: Iterable[int], name: str) -> tuple[Field, ...]:
+    fields = tuple(_kind(Field, value, name) for value in values)
+    if not fields or any(one >= next_ for one, next_ in pairwise(fields)):
+        raise Refusal(Code.MALFORMED, f"{name}: must be ascending, without repetition, not empty")
+    return fields

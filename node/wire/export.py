@@ -1,0 +1,303 @@
+"""Exported journals: a file that an auditor takes away, as a stream of records.
+
+Each record is an `ExportRecord` message behind its length (a protobuf varint), in this order:
+
+1. the header
+2. every trust list that the entries name, with its files
+3. the entries by index; directly after an entry the peer's statement that it rests on, if any;
+   after the last entry that it covers each checkpoint that the journal signed
+
+The reader checks bounds and form. Whether the entries follow each other and are true is what an
+audit finds out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, Final
+
+from google.protobuf.message import DecodeError
+from msgspec import Struct
+
+from node.errors import Code, Refusal
+from node.model.bounds import NODE_ID, exactly, number, pattern, text
+from node.model.merkle import HASH_SIZE_BYTES
+from node.model.seal import SALT_SIZE_BYTES, Sealed
+from node.model.trust import TrustBundle
+from node.wire._pb import node_pb2 as pb
+from node.wire.codec import INDEX_MAX, STATEMENT_SIZE_MAX_BYTES
+from node.wire.parcel import CHECKPOINT_SIZE_MAX_BYTES, PATH_HASHES_MAX
+
+SUFFIX: Final = ".symbolon-journal"
+FORMAT: Final = 1
+RECORD_SIZE_MAX_BYTES: Final = 1 << 20
+PEERS_MAX: Final = 1024
+"""How many peers one file may hold statements of: the last checkpoint of each is remembered."""
+
+_ORIGIN_LENGTH_MAX: Final = 255
+
+
+class Header(Struct, frozen=True):
+    """Whose journal it is: the node and the C2SP origin of its checkpoints."""
+
+    node: str
+    origin: str
+
+
+class Entry(Struct, frozen=True):
+    """One statement of the journal: its position, its salt, its exact bytes."""
+
+    index: int
+    salt: bytes
+    statement: bytes
+
+
+class OwnCheckpoint(Struct, frozen=True):
+    """A checkpoint that this journal signed: its size and the signed note."""
+
+    size: int
+    note: bytes
+
+
+class CounterpartRecord(Struct, frozen=True):
+    """A peer's sealed statement that the entry at `index` of this journal rests on."""
+
+    index: int
+    peer: str
+    sealed: Sealed
+
+
+Record = Header | TrustBundle | Entry | OwnCheckpoint | CounterpartRecord
+
+
+def write_records(records: Iterable[Record], stream: BinaryIO) -> int:
+    """Write records as they come and return how many; memory does not grow with them.
+
+    Raises:
+        Refusal: MALFORMED where a record is larger than a reader would accept.
+    """
+    written = 0
+    notes: dict[str, bytes] = {}
+    for record in records:
+        message = pb.ExportRecord()
+        _WRITERS[type(record)](message, record, notes)
+        data = message.SerializeToString(deterministic=True)
+        if len(data) > RECORD_SIZE_MAX_BYTES:
+            raise Refusal(
+                Code.MALFORMED,
+                f"journal file: record {written} has {len(data)} bytes, "
+                f"more than {RECORD_SIZE_MAX_BYTES}",
+            )
+        stream.write(_varint(len(data)) + data)
+        written += 1
+    return written
+
+
+def read_records(stream: BinaryIO) -> Iterator[Record]:
+    """Read the records of an exported journal, one at a time.
+
+    Raises:
+        Refusal: MALFORMED, with the byte where the record begins that is wrong.
+    """
+    offset = 0
+    notes: dict[str, bytes] = {}
+    kinds_before: set[type[Record]] = set()
+    while True:
+        try:
+            read = _read_framed(stream)
+            if read is None:
+                break
+            prefix_size_bytes, data = read
+            record = _decode(data, notes)
+            _require_order(record, kinds_before)
+        except Refusal as refusal:
+            raise Refusal(
+                Code.MALFORMED, f"journal file, byte {offset}: {refusal.reason}"
+            ) from None
+        kinds_before.add(type(record))
+        offset += prefix_size_bytes + len(data)
+        yield record
+    if not kinds_before:
+        raise Refusal(Code.MALFORMED, "journal file, byte 0: is empty")
+
+
+# --- outward -------------------------------------------------------------------------------
+
+
+def _write_header(message: pb.ExportRecord, record: Header, _notes: dict[str, bytes]) -> None:
+    message.header.format = FORMAT
+    message.header.node = record.node
+    message.header.origin = record.origin
+
+
+def _write_trust(message: pb.ExportRecord, record: TrustBundle, _notes: dict[str, bytes]) -> None:
+    message.trust.list = record.note
+    for path, content in record.files.items():
+        message.trust.files[path] = content
+
+
+def _write_entry(message: pb.ExportRecord, record: Entry, _notes: dict[str, bytes]) -> None:
+    entry = message.entry
+    entry.index = record.index
+    entry.salt = record.salt
+    entry.statement = record.statement
+
+
+def _write_checkpoint(
+    message: pb.ExportRecord, record: OwnCheckpoint, _notes: dict[str, bytes]
+) -> None:
+    message.checkpoint.size = record.size
+    message.checkpoint.note = record.note
+
+
+def _write_counterpart(
+    message: pb.ExportRecord, record: CounterpartRecord, notes: dict[str, bytes]
+) -> None:
+    counterpart, sealed = message.counterpart, record.sealed
+    counterpart.index = record.index
+    counterpart.peer = record.peer
+    counterpart.sealed.statement = sealed.statement
+    counterpart.sealed.salt = sealed.salt
+    counterpart.sealed.index = sealed.index
+    counterpart.sealed.path = sealed.path
+    if notes.get(record.peer) != sealed.checkpoint:
+        counterpart.checkpoint = notes[record.peer] = sealed.checkpoint
+
+
+_WRITERS: Final[dict[type[Record], Callable[[pb.ExportRecord, Any, dict[str, bytes]], None]]] = {
+    Header: _write_header,
+    TrustBundle: _write_trust,
+    Entry: _write_entry,
+    OwnCheckpoint: _write_checkpoint,
+    CounterpartRecord: _write_counterpart,
+}
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:  # noqa: PLR2004 - seven bits a byte
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+# --- inward --------------------------------------------------------------------------------
+
+
+def _read_framed(stream: BinaryIO) -> tuple[int, bytes] | None:
+    """Return the size of a record's length prefix and the record; None at the end of the file."""
+    size_bytes = prefix_size_bytes = 0
+    while True:
+        byte = stream.read(1)
+        if not byte:
+            if prefix_size_bytes:
+                raise Refusal(Code.MALFORMED, "the file ends within the length of a record")
+            return None
+        size_bytes |= (byte[0] & 0x7F) << 7 * prefix_size_bytes
+        prefix_size_bytes += 1
+        if size_bytes > RECORD_SIZE_MAX_BYTES or prefix_size_bytes > 3:  # noqa: PLR2004 - 2^21
+            raise Refusal(Code.MALFORMED, f"a record is over {RECORD_SIZE_MAX_BYTES} bytes")
+        if byte[0] <= 0x7F:  # noqa: PLR2004 - the last byte of the varint
+            break
+    if len(_varint(size_bytes)) != prefix_size_bytes:
+        raise Refusal(Code.MALFORMED, "the length of a record is not written the shortest way")
+    data = stream.read(size_bytes)
+    if len(data) != size_bytes:
+        raise Refusal(
+            Code.MALFORMED,
+            f"the file ends within a record: {len(data)} bytes of {size_bytes}; export it again",
+        )
+    return prefix_size_bytes, data
+
+
+def _decode(data: bytes, notes: dict[str, bytes]) -> Record:
+    try:
+        message = pb.ExportRecord.FromString(data)
+    except DecodeError:
+        raise Refusal(Code.MALFORMED, "a record is not a protobuf message") from None
+    message.DiscardUnknownFields()
+    if message.SerializeToString(deterministic=True) != data:
+        raise Refusal(Code.MALFORMED, "a record has unknown fields or is not in its one encoding")
+    match message.WhichOneof("kind"):
+        case "entry":
+            return _read_entry(message.entry)
+        case "counterpart":
+            return _read_counterpart(message.counterpart, notes)
+        case "checkpoint":
+            checkpoint = message.checkpoint
+            return OwnCheckpoint(
+                number(checkpoint.size, "checkpoint.size", 0, INDEX_MAX),
+                _read_note(checkpoint.note, "checkpoint.note"),
+            )
+        case "trust":
+            return TrustBundle(message.trust.list, dict(message.trust.files))
+        case "header":
+            return _read_header(message.header)
+    raise Refusal(Code.MALFORMED, "a record is empty")
+
+
+def _require_order(record: Record, kinds_before: set[type[Record]]) -> None:
+    if isinstance(record, Header) != (not kinds_before):
+        raise Refusal(Code.MALFORMED, "a journal file has one header, and it comes first")
+    if isinstance(record, TrustBundle) and not kinds_before <= {Header, TrustBundle}:
+        raise Refusal(Code.MALFORMED, "trust lists come before the first entry")
+
+
+def _read_header(message: pb.ExportHeader) -> Header:
+    if message.format != FORMAT:
+        raise Refusal(Code.MALFORMED, f"header.format: is {message.format}, known is {FORMAT}")
+    return Header(
+        pattern(message.node, "header.node", NODE_ID, "a node id, like XA"),
+        text(message.origin, "header.origin", _ORIGIN_LENGTH_MAX),
+    )
+
+
+def _read_entry(message: pb.ExportEntry) -> Entry:
+    return Entry(
+        number(message.index, "entry.index", 0, INDEX_MAX),
+        exactly(message.salt, "entry.salt", SALT_SIZE_BYTES),
+        _read_statement(message.statement, "entry.statement"),
+    )
+
+
+def _read_counterpart(message: pb.Counterpart, notes: dict[str, bytes]) -> CounterpartRecord:
+    sealed = message.sealed
+    peer = pattern(message.peer, "counterpart.peer", NODE_ID, "a node id, like XA")
+    if message.checkpoint:
+        if len(notes) >= PEERS_MAX and peer not in notes:
+            raise Refusal(Code.MALFORMED, f"counterpart.peer: more than {PEERS_MAX} peers")
+        notes[peer] = _read_note(message.checkpoint, "counterpart.checkpoint")
+    note = notes.get(peer)
+    if note is None:
+        raise Refusal(
+            Code.MALFORMED, f"counterpart.checkpoint: there is none of {peer} yet to refer to"
+        )
+    if len(sealed.path) % HASH_SIZE_BYTES or len(sealed.path) > PATH_HASHES_MAX * HASH_SIZE_BYTES:
+        raise Refusal(
+            Code.MALFORMED,
+            f"counterpart.path: must have 0 to {PATH_HASHES_MAX} hashes of {HASH_SIZE_BYTES} bytes",
+        )
+    if sealed.checkpoint:
+        raise Refusal(Code.MALFORMED, "counterpart.sealed.checkpoint: has no meaning in a file")
+    return CounterpartRecord(
+        number(message.index, "counterpart.index", 0, INDEX_MAX),
+        peer,
+        Sealed(
+            _read_statement(sealed.statement, "counterpart.statement"),
+            exactly(sealed.salt, "counterpart.salt", SALT_SIZE_BYTES),
+            number(sealed.index, "counterpart.sealed.index", 0, INDEX_MAX),
+            sealed.path,
+            note,
+        ),
+    )
+
+
+def _read_statement(value: bytes, name: str) -> bytes:
+    if not 0 < len(value) <= STATEMENT_SIZE_MAX_BYTES:
+        raise Refusal(Code.MALFORMED, f"{name}: must have 1 to {STATEMENT_SIZE_MAX_BYTES} bytes")
+    return value
+
+
+def _read_note(value: bytes, name: str) -> bytes:
+    if not 0 < len(value) <= CHECKPOINT_SIZE_MAX_BYTES:
+        raise Refusal(Code.MALFORMED, f"{name}: must have 1 to {CHECKPOINT_SIZE_MAX_BYTES} bytes")
+    return value

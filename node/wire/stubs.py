@@ -1,0 +1,29 @@
+"""The generated gRPC service, as the doors and the peers' client use it."""
+
+from node.wire._pb.node_pb2 import (
+    DESCRIPTOR,
+    ConsistencyRequest,
+    ConsistencyResponse,
+    HeadRequest,
+    HeadResponse,
+    Parcel,
+)
+from node.wire._pb.node_pb2_grpc import (
+    NodeServiceServicer,
+    NodeServiceStub,
+    add_NodeServiceServicer_to_server,
+)
+
+SERVICE_NAME = DESCRIPTOR.services_by_name["NodeService"].full_name
+
+__all__ = [
+    "SERVICE_NAME",
+    "ConsistencyRequest",
+    "ConsistencyResponse",
+    "HeadRequest",
+    "HeadResponse",
+    "NodeServiceServicer",
+    "NodeServiceStub",
+    "Parcel",
+    "add_NodeServiceServicer_to_server",
+]

@@ -1,0 +1,20 @@
+"""What holds for every test, whatever it is about."""
+
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).parent
+_WITHOUT_NETWORK = frozenset({"unit", "property"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Close the network to the tests that need none.
+
+    Unix sockets stay open (`--allow-unix-socket` in pyproject.toml): an event loop wakes itself
+    through a pair of them.
+    """
+    for item in items:
+        room = item.path.relative_to(_TESTS).parts[0]
+        if room in _WITHOUT_NETWORK:
+            item.add_marker(pytest.mark.disable_socket)

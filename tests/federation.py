@@ -60,7 +60,7 @@ def make_certificate(node_id: str, generation: int = 1) -> tuple[bytes, bytes, b
     """Make a node's TLS certificate: private key and certificate in PEM, certificate in DER."""
     number = int.from_bytes(f"{node_id} {generation}".encode().ljust(31, b"1"), "big")
     key = ec.derive_private_key(number, ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Symbolon {node_id}")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Symbolon {node_id} {generation}")])
     alternatives = x509.SubjectAlternativeName(
         [
             x509.UniformResourceIdentifier(f"spiffe://symbolon/{node_id}"),

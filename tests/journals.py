@@ -6,12 +6,14 @@ node that lies would do it.
 
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 import msgspec
 from msgspec.structs import replace
 
+from node.audit.findings import Check, Report, Verdict
+from node.audit.replay import replay
 from node.errors import Code
 from node.model.credential import Credential, Field, Status
 from node.model.decide import decide
@@ -302,3 +304,53 @@ def every_outcome(seed: int = 1) -> Border:
     )
     border.asking.commit(border.now)
     return border
+
+
+# --- audits of them ------------------------------------------------------------------------
+
+XA, XB = "xa.symbolon.example/journal", "xb.symbolon.example/journal"
+Found = set[tuple[Check, str, int | None]]
+
+
+def audited(border: Border, *journals: Iterable[Record]) -> Report:
+    """Replay both journals of a border, or those given."""
+    given = journals or (border.asking.records(), border.answering.records())
+    return replay(given, [border.trust.root])
+
+
+def found(report: Report, verdict: Verdict = Verdict.FAIL) -> Found:
+    """Return check and place of every finding of a verdict."""
+    return {
+        (finding.check, finding.place.journal, finding.place.index)
+        for finding in report.findings
+        if finding.verdict is verdict
+    }
+
+
+def sentence(report: Report, check: Check) -> str:
+    """Return the one finding of a check, in words."""
+    sentences = [finding.sentence for finding in report.findings if finding.check is check]
+    assert len(sentences) == 1
+    return sentences[0]
+
+
+def altered(
+    records: Iterable[Record], kind: type[Record], index: int, change: Callable[..., Record | None]
+) -> Iterator[Record]:
+    """Yield records with one changed or, where `change` gives none, left out."""
+    for record in records:
+        place = record.size if isinstance(record, OwnCheckpoint) else getattr(record, "index", None)
+        if type(record) is kind and place == index:
+            instead = change(record)
+            if instead is not None:
+                yield instead
+        else:
+            yield record
+
+
+def one_exchange() -> tuple[Border, int, int, int]:
+    """Return a border with one exchange, and its three indices."""
+    border = Border()
+    code = border.give(border.register())
+    asked, answered, concluded = border.exchange(border.query(code))
+    return border, asked[0], answered[0], concluded[0]

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -311,12 +311,12 @@ class MemoryLedger(Ledger):
 
     # --- reading ---
 
-    async def open_questions(self) -> Sequence[OpenQuestion]:
+    async def open_questions(self, excluding: Collection[bytes] = ()) -> Sequence[OpenQuestion]:
         books = self._books
         return [
             OpenQuestion(query, asked_at, asked, self.seal(index), entry.draft.key_id)
             for asked, index in books.asked.items()
-            if asked not in books.settled
+            if asked not in books.settled and asked not in excluding
             for entry in (books.entries[index],)
             for query, asked_at in (_query(entry),)
         ]

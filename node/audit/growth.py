@@ -40,6 +40,7 @@ class Growth:
         self._empty: OwnCheckpoint | None = None
         self._last_size: int | None = None
         self._broken_at: int | None = None
+        self._not_compared = 0
         self.size = 0
         self.entries = 0
         self.covered = 0
@@ -120,12 +121,12 @@ class Growth:
                 place,
                 f"the checkpoint is of size {checkpoint.size}, the file says {record.size}",
             )
-        elif self._broken_at is not None:
+        elif record.size != self.size:
             self._findings.undetermined(
-                Check.CHECKPOINT_ROOT,
-                place,
-                f"cannot be compared: the entries before {self._broken_at} are not what was signed",
+                Check.CHECKPOINT_ROOT, place, "stands where the tree has another size"
             )
+        elif self._broken_at is not None:
+            self._not_compared += 1
         elif checkpoint.size == self.entries and checkpoint.root == self._tree.root():
             self._findings.passed(Check.CHECKPOINT_ROOT)
             self.covered = checkpoint.size
@@ -141,6 +142,13 @@ class Growth:
     def finish(self, signing: Signing | None) -> None:
         """Check that a checkpoint covers the last entry."""
         self._check_empty(signing)
+        if self._broken_at is not None and self._not_compared:
+            self._findings.undetermined(
+                Check.CHECKPOINT_ROOT,
+                Place(self._origin, self._broken_at),
+                f"from here on, {self._not_compared} checkpoints cannot be compared: the entries "
+                "before are not what was signed",
+            )
         last_size = self._last_size or 0
         if self._last_size is not None and last_size >= self.size:
             self._findings.passed(Check.JOURNAL_END)

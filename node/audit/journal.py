@@ -327,7 +327,7 @@ class JournalReplay:
                 if getattr(due, name) != getattr(answer, name)
             )
             self._findings.failed(
-                Check.RECOMPUTED, place, f"the registry gives another answer: {differing} differ"
+                Check.RECOMPUTED, place, f"the registry gives another {differing}"
             )
             return
         sentence = f"says {answer.outcome.name}, but the registry gives {due.outcome.name}"

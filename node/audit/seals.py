@@ -13,7 +13,7 @@ from node.model.trust import Node, TrustView
 from node.wire.codec import TIME_MAX_US
 
 _OPENED_MAX: Final = 65_536  # about 250 bytes each
-_INCLUSIONS_MAX: Final = 128  # up to some 100 kB each, where a batch of 512 stands under it
+_INCLUSIONS_MAX: Final = 64  # up to some 100 kB each, where a batch of 512 stands under it
 
 
 class _Opened(NamedTuple):

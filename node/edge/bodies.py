@@ -15,15 +15,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from node.errors import Code, Refusal
 from node.flows import ports
 from node.flows.ask import Inquiry
+from node.model import share_code
 from node.model.credential import Field
-from node.model.share_code import parse as parse_share_code
 from node.model.statement import Disclosure, Outcome, Purpose, Rule
 
 VERIFICATIONS_PATH: Final = "/v1/verifications"
-ID_PATTERN: Final = "[0-9a-f]{64}"
+ID_PATTERN: Final = "[0-9a-f]{48}"
 """A verification's id is its query's commitment in hexadecimal digits."""
 SHARE_CODE_LENGTH_MAX: Final = 64
-SHARE_CODE_EXAMPLE: Final = "XB-902E-03M0-4R04-G009"
+SHARE_CODE_EXAMPLE: Final = str(share_code.make("XB", bytes(range(share_code.RANDOM_SIZE_BYTES))))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_US: Final = 253_402_300_799_999_999  # the last microsecond that a datetime can hold
 _ENUM_COMPLAINT: Final = "Invalid enum value"
@@ -256,7 +256,7 @@ def read_inquiry(body: bytes) -> Inquiry:
     except ValueError:  # of either reader, and of UTF-8
         raise Refusal(Code.MALFORMED, "the body is not JSON in UTF-8") from None
     return Inquiry(
-        share_code=parse_share_code(request.share_code),
+        share_code=share_code.parse(request.share_code),
         birth_date=request.birth_date,
         purpose=Purpose[request.purpose.upper()],
         wanted=_wanted(request.wanted),

@@ -11,6 +11,7 @@ For a question, in this order:
 import asyncio
 import logging
 import math
+import os
 import re
 import ssl
 import traceback
@@ -125,6 +126,9 @@ async def listening(
     """Serve an application; yields the port, which is a free one where 0 was asked for.
 
     At the end no new connection is taken and requests in progress get some seconds to finish.
+
+    Raises:
+        Refusal: CONFLICT where the address cannot be had.
     """
     logger = logging.getLogger("symbolon.http")
     logger.addFilter(_withhold_what_was_sent)
@@ -138,7 +142,14 @@ async def listening(
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=1024)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise Refusal(
+                Code.CONFLICT,
+                f"listen.http: {host}:{port} cannot be had ({os.strerror(error.errno or 0)}); is "
+                "another node running there? Choose another port in symbolon.toml",
+            ) from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -10,7 +10,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import grpc
 import structlog
@@ -48,6 +48,10 @@ _OPTIONS: Final = (
 )
 _log = structlog.get_logger()
 _Reply = TypeVar("_Reply")
+if TYPE_CHECKING:
+    _Context = grpc.aio.ServicerContext[Any, Any]
+else:
+    _Context = grpc.aio.ServicerContext
 
 
 class Head(Protocol):
@@ -78,7 +82,7 @@ class NodeService(NodeServiceServicer):
         self._head = head
         self._pins: OrderedDict[bytes, bytes] = OrderedDict()
 
-    async def Exchange(self, request: Parcel, context: grpc.aio.ServicerContext) -> Parcel:  # type: ignore[override]  # noqa: N802 - gRPC's name
+    async def Exchange(self, request: Parcel, context: _Context) -> Parcel:  # noqa: N802 - gRPC's name
         """Queries in, answers or refusals out."""
 
         async def answer() -> Parcel:
@@ -88,8 +92,8 @@ class NodeService(NodeServiceServicer):
 
         return await _refusing(context, answer)
 
-    async def Head(  # type: ignore[override]  # noqa: N802 - gRPC's name
-        self, request: HeadRequest, context: grpc.aio.ServicerContext
+    async def Head(  # noqa: N802 - gRPC's name
+        self, request: HeadRequest, context: _Context
     ) -> HeadResponse:
         """Return the newest signed checkpoint."""
         del request
@@ -99,8 +103,8 @@ class NodeService(NodeServiceServicer):
 
         return await _refusing(context, head)
 
-    async def Consistency(  # type: ignore[override]  # noqa: N802 - gRPC's name
-        self, request: ConsistencyRequest, context: grpc.aio.ServicerContext
+    async def Consistency(  # noqa: N802 - gRPC's name
+        self, request: ConsistencyRequest, context: _Context
     ) -> ConsistencyResponse:
         """Return the proof that one tree is a prefix of another."""
 
@@ -110,10 +114,9 @@ class NodeService(NodeServiceServicer):
 
         return await _refusing(context, prove)
 
-    def _pin(self, context: grpc.aio.ServicerContext) -> bytes:
+    def _pin(self, context: _Context) -> bytes:
         """Return the pin of the certificate that the peer proved; parsed once for each."""
-        presented = context.auth_context().get("x509_pem_cert", ())
-        pem = bytes(presented[0]) if presented else b""
+        pem = next(iter(context.auth_context().get("x509_pem_cert", ())), b"")
         pin = self._pins.get(pem)
         if pin is None:
             if not pem:
@@ -124,11 +127,10 @@ class NodeService(NodeServiceServicer):
         return pin
 
 
-async def _refusing(
-    context: grpc.aio.ServicerContext, work: Callable[[], Awaitable[_Reply]]
-) -> _Reply:
+async def _refusing(context: _Context, work: Callable[[], Awaitable[_Reply]]) -> _Reply:
     """Run the work of one call within its deadline; a refusal becomes its status."""
-    remaining_s = context.time_remaining()
+    # None where the caller set no deadline; the published types do not know that.
+    remaining_s: float | None = context.time_remaining()
     limit_s = None if remaining_s is None else max(0.0, remaining_s - _KEPT_BACK_S)
     try:
         async with asyncio.timeout(limit_s):
@@ -171,7 +173,7 @@ async def rpc_door(
         Refusal: CONFLICT where the address cannot be had.
     """
     server = grpc.aio.server(options=_OPTIONS)
-    add_NodeServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    add_NodeServiceServicer_to_server(service, server)
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE_NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
@@ -216,5 +218,7 @@ def _credentials(identity: ServerIdentity, trust: Trust) -> grpc.ServerCredentia
         return configuration(view)
 
     return grpc.dynamic_ssl_server_credentials(
-        configuration(trust.view()), follow, require_client_authentication=True
+        configuration(trust.view()),
+        follow,  # type: ignore[arg-type] # None means unchanged; the published types lack it
+        require_client_authentication=True,
     )

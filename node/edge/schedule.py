@@ -56,5 +56,5 @@ async def _run(job: Job) -> None:
         await job.work()
     except Refusal as refusal:
         _log.warning("job_refused", job=job.name, code=refusal.code.value, reason=refusal.reason)
-    except Exception:
+    except Exception:  # noqa: BLE001 - no failure of a job may stop the schedule
         _log.exception("job_failed", job=job.name)

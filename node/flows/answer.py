@@ -133,7 +133,7 @@ class Answering:
                 self._requester_quotas.charge(requester, PROBE_TOKENS, now)
             self.tally["outcome", answer.outcome.name.lower()] += 1
             statement = encode_statement(Statement(self._node, now, trust.reference, answer))
-            return Draft(answer, statement, question.counterpart)
+            return Draft(answer, statement, question.counterpart, asked_at=question.said_at)
 
         return judge
 

@@ -32,6 +32,7 @@ from node.flows.ports import (
     Randomness,
     Trust,
     Verification,
+    verification_id,
 )
 from node.flows.quotas import Quotas
 from node.flows.seals import SealChecker
@@ -52,7 +53,7 @@ from node.model.statement import (
 )
 from node.model.trust import Agreement, TrustView
 from node.wire.codec import decode_statement, encode_statement
-from node.wire.parcel import Refused, encode_parcel
+from node.wire.parcel import Item, Refused, encode_parcel
 
 SENT_TOGETHER_MAX: Final = 512
 _TRANSIENT: Final = frozenset({Code.BUSY, Code.STALE, Code.PEER_SILENT, Code.DEFECT})
@@ -125,11 +126,7 @@ class Asking:
 
         For the schedule and for the start of a node. One question's failure stops no other.
         """
-        waiting = [
-            question
-            for question in await self._ledger.open_questions()
-            if question.commitment not in self._in_flight
-        ]
+        waiting = await self._ledger.open_questions(frozenset(self._in_flight))
         for start in range(0, len(waiting), SENT_TOGETHER_MAX):
             await asyncio.gather(
                 *(
@@ -189,14 +186,19 @@ class Asking:
         return encode_statement(Statement(self._node, now, trust, body))
 
     async def _deliver(self, question: OpenQuestion) -> Verification:
-        commitment = question.commitment
-        self._in_flight.add(commitment)
+        self._in_flight.add(question.commitment)
         try:
-            item = await self._peers.exchange(question.query.audience, question.sealed)  # 5
-        except Refusal as refusal:
-            item = Refused(refusal.code, refusal.reason, refusal.retry_after_s)
+            return await self._settle(question, await self._send(question))
         finally:
-            self._in_flight.discard(commitment)
+            self._in_flight.discard(question.commitment)
+
+    async def _send(self, question: OpenQuestion) -> Item:
+        try:
+            return await self._peers.exchange(question.query.audience, question.sealed)  # 5
+        except Refusal as refusal:
+            return Refused(refusal.code, refusal.reason, refusal.retry_after_s)
+
+    async def _settle(self, question: OpenQuestion, item: Item) -> Verification:
         if isinstance(item, Refused):
             if item.code in _TRANSIENT:
                 self.tally["open", ""] += 1
@@ -235,13 +237,24 @@ class Asking:
     ) -> Verification:
         now = self._clock()
         conclusion = Conclusion(question.commitment, counterpart.commitment, answer.outcome)
-        await self._ledger.append([Draft(conclusion, self._say(conclusion, now), counterpart)])  # 7
+        await self._ledger.append(
+            [
+                Draft(
+                    conclusion,
+                    self._say(conclusion, now),
+                    counterpart,
+                    settles=question.sealed.index,
+                )
+            ]
+        )  # 7
         self.tally["outcome", answer.outcome.name.lower()] += 1
         return _verification(question, answer, now)  # 8
 
     async def _give_up(self, question: OpenQuestion, code: Code) -> Verification:
         body = NoAnswer(question.commitment, code)
-        await self._ledger.append([Draft(body, self._say(body, self._clock()))])
+        await self._ledger.append(
+            [Draft(body, self._say(body, self._clock()), settles=question.sealed.index)]
+        )
         self.tally["no_answer", code.value] += 1
         return _verification(question, no_answer=code.value)
 
@@ -253,7 +266,9 @@ class Asking:
         content = encode_parcel([item]).SerializeToString()
         evidence = Evidence(peer, "false_answer", content)
         statement = self._say(body, self._clock())
-        await self._ledger.append([Draft(body, statement, evidence=evidence)])
+        await self._ledger.append(
+            [Draft(body, statement, settles=question.sealed.index, evidence=evidence)]
+        )
         self.tally["no_answer", Code.PEER_FALSE.value] += 1
         raise Refusal(
             Code.PEER_FALSE,
@@ -268,7 +283,7 @@ def _verification(
     no_answer: str | None = None,
 ) -> Verification:
     return Verification(
-        id=question.commitment.hex(),
+        id=verification_id(question.sealed.index, question.commitment),
         key_id=question.key_id,
         peer=question.query.audience,
         query=question.query,

@@ -3,10 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from node.errors import Code, Refusal
 
+_SHARE_MIN: Final = 32
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -40,6 +41,7 @@ class Coalescer(Generic[_Item, _Result]):
         self._in_flight_max = in_flight_max
         self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
         self._running = 0
+        self._busy = 0
         self._workers: set[asyncio.Task[None]] = set()
 
     @property
@@ -69,15 +71,27 @@ class Coalescer(Generic[_Item, _Result]):
         while self._workers:
             await asyncio.wait(self._workers)
 
+    def _take(self) -> list[tuple[_Item, "asyncio.Future[_Result]"]]:
+        """Take what waits, or a fair share of it where more batches may be under way.
+
+        So callers that arrived together do not walk through every stage in step, with one stage
+        at work and all others idle.
+        """
+        free = self._in_flight_max - self._busy
+        share = max(-(-len(self._waiting) // free), _SHARE_MIN)
+        size = min(share, len(self._waiting), self._batch_max)
+        return [self._waiting.popleft() for _ in range(size)]
+
     async def _work(self) -> None:
         while self._waiting:
-            size = min(len(self._waiting), self._batch_max)
-            batch = [self._waiting.popleft() for _ in range(size)]
+            batch = self._take()
+            self._busy += 1
             results: Sequence[_Result | BaseException]
             try:
                 results = await self._run([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - every waiting caller gets it
-                results = [error] * size
+                results = [error] * len(batch)
+            self._busy -= 1
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():
                     continue

@@ -7,7 +7,7 @@ Trust      the trust list in force
 Clock      microseconds UTC;  Randomness  n bytes fit for keys
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -24,14 +24,14 @@ Clock = Callable[[], int]
 Randomness = Callable[[int], bytes]
 
 
-class Employer(Struct, frozen=True):
+class Employer(Struct, frozen=True, gc=False):
     """Who holds an API key of this node."""
 
     key_id: str
     requester: Requester
 
 
-class Counterpart(Struct, frozen=True):
+class Counterpart(Struct, frozen=True, gc=False):
     """A peer's sealed statement, checked, that a statement of ours rests on.
 
     `size` and `root` are those of its checkpoint.
@@ -44,7 +44,7 @@ class Counterpart(Struct, frozen=True):
     root: bytes
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, gc=False):
     """What a peer sent that failed its checks, as it came."""
 
     peer: str
@@ -52,7 +52,7 @@ class Evidence(Struct, frozen=True):
     content: bytes
 
 
-class Draft(Struct, frozen=True):
+class Draft(Struct, frozen=True, gc=False):
     """A statement about to be journalled: its exact bytes, and what is kept beside it.
 
     Attributes:
@@ -60,6 +60,8 @@ class Draft(Struct, frozen=True):
         statement: the exact bytes.
         counterpart: the peer's statement that this one rests on.
         key_id: for a query, the API key that asked it.
+        settles: for a Conclusion or NoAnswer, the position of its query.
+        asked_at: for an Answer, the time in its query.
         evidence: for a NoAnswer, what failed.
         bundle: for a TrustAdopted, the trust list itself.
     """
@@ -68,11 +70,13 @@ class Draft(Struct, frozen=True):
     statement: bytes
     counterpart: Counterpart | None = None
     key_id: str = ""
+    settles: int = -1
+    asked_at: int = -1
     evidence: Evidence | None = None
     bundle: TrustBundle | None = None
 
 
-class Recorded(Struct, frozen=True):
+class Recorded(Struct, frozen=True, gc=False):
     """A journalled statement: where it stands and, for what travels, its seal."""
 
     index: int
@@ -80,7 +84,7 @@ class Recorded(Struct, frozen=True):
     sealed: Sealed | None
 
 
-class Question(Struct, frozen=True):
+class Question(Struct, frozen=True, gc=False):
     """A received query, its seal checked, waiting for its answer."""
 
     counterpart: Counterpart
@@ -91,8 +95,8 @@ class Question(Struct, frozen=True):
 Judge = Callable[[Question, Facts], Draft]
 
 
-class Verification(Struct, frozen=True):
-    """A question of this node as its employer sees it; `id` is the query's commitment in hex.
+class Verification(Struct, frozen=True, gc=False):
+    """A question of this node as its employer sees it; `id` as `verification_id` makes it.
 
     `answer` is None while it is open, and for good where `no_answer` says why.
     """
@@ -107,7 +111,15 @@ class Verification(Struct, frozen=True):
     no_answer: str | None
 
 
-class OpenQuestion(Struct, frozen=True):
+def verification_id(position: int, commitment: bytes) -> str:
+    """Return the id of a verification, 48 hex digits: the query's position and half its commitment.
+
+    It can be looked up without an index over random bytes, and nobody can guess another's.
+    """
+    return (position.to_bytes(8, "big") + commitment[:16]).hex()
+
+
+class OpenQuestion(Struct, frozen=True, gc=False):
     """A journalled query that has neither a conclusion nor a NoAnswer yet."""
 
     query: Query
@@ -117,7 +129,7 @@ class OpenQuestion(Struct, frozen=True):
     key_id: str
 
 
-class Exchanged(Struct, frozen=True):
+class Exchanged(Struct, frozen=True, gc=False):
     """A concluded exchange with both seals, as a receipt holds it."""
 
     query: Sealed
@@ -164,15 +176,18 @@ class Ledger(Protocol):
         """
         ...
 
-    async def open_questions(self) -> Sequence[OpenQuestion]:
-        """Return every question that is neither concluded nor given up."""
+    async def open_questions(self, excluding: Collection[bytes] = ()) -> Sequence[OpenQuestion]:
+        """Return every question that is neither concluded nor given up.
+
+        `excluding` are commitments of those not wanted, because they are in flight.
+        """
         ...
 
-    async def verification(self, verification_id: str, key_id: str) -> Verification | None:
+    async def verification(self, wanted: str, key_id: str) -> Verification | None:
         """Return a question by its id, where that API key asked it."""
         ...
 
-    async def exchanged(self, verification_id: str, key_id: str) -> Exchanged | None:
+    async def exchanged(self, wanted: str, key_id: str) -> Exchanged | None:
         """Return a concluded exchange for its receipt, where that API key asked it."""
         ...
 

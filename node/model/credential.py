@@ -1,6 +1,7 @@
 """Credentials: what a registry holds about one qualification."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from enum import IntEnum
 from typing import Final
@@ -63,14 +64,14 @@ class Field(IntEnum):
     UNITS = 12
 
 
-class Unit(Struct, frozen=True):
+class Unit(Struct, frozen=True, gc=False):
     """A part of a qualification that can be awarded by itself."""
 
     code: str
     title: str
 
 
-class Credential(Struct, frozen=True):
+class Credential(Struct, frozen=True, gc=False):
     """One qualification, unit, licence or recognised prior learning of one holder.
 
     `number` is the authority's own key; `isco08` has 1 to 4 digits (ISCO-08); `level_eqf` is 1
@@ -96,21 +97,33 @@ class Credential(Struct, frozen=True):
 
 def shown(credential: Credential, field: Field) -> tuple[str, ...]:
     """Return a field of a credential as an answer shows it: none, one or, for units, many texts."""
-    match field:
-        case Field.AWARD_TYPE:
-            return (credential.award_type.name.lower(),)
-        case Field.LEVEL_EQF:
-            return (str(credential.level_eqf),)
-        case Field.AWARDED_ON:
-            return (credential.awarded_on.isoformat(),)
-        case Field.EXPIRES_ON:
-            return () if credential.expires_on is None else (credential.expires_on.isoformat(),)
-        case Field.ASSESSMENT_METHOD:
-            return (credential.assessment_method.name.lower(),)
-        case Field.UNITS:
-            return tuple(f"{unit.code} {unit.title}" for unit in credential.units)
-        case _:
-            return (str(getattr(credential, field.name.lower())),)
+    return _SHOWN[field](credential)
+
+
+def _shown_expiry(credential: Credential) -> tuple[str, ...]:
+    return () if credential.expires_on is None else (credential.expires_on.isoformat(),)
+
+
+def _shown_units(credential: Credential) -> tuple[str, ...]:
+    return tuple(f"{unit.code} {unit.title}" for unit in credential.units)
+
+
+_AWARD_TEXTS: Final = {kind: (kind.name.lower(),) for kind in AwardType}
+_METHOD_TEXTS: Final = {method: (method.name.lower(),) for method in AssessmentMethod}
+_SHOWN: Final[dict[Field, Callable[[Credential], tuple[str, ...]]]] = {
+    Field.HOLDER_NAME: lambda credential: (credential.holder_name,),
+    Field.TITLE: lambda credential: (credential.title,),
+    Field.AWARD_TYPE: lambda credential: _AWARD_TEXTS[credential.award_type],
+    Field.ISSUER: lambda credential: (credential.issuer,),
+    Field.ISCO08: lambda credential: (credential.isco08,),
+    Field.LEVEL_NATIONAL: lambda credential: (credential.level_national,),
+    Field.LEVEL_EQF: lambda credential: (str(credential.level_eqf),),
+    Field.AWARDED_ON: lambda credential: (credential.awarded_on.isoformat(),),
+    Field.EXPIRES_ON: _shown_expiry,
+    Field.ASSESSMENT_METHOD: lambda credential: _METHOD_TEXTS[credential.assessment_method],
+    Field.LANGUAGE: lambda credential: (credential.language,),
+    Field.UNITS: _shown_units,
+}
 
 
 def checked(credential: Credential) -> Credential:

@@ -34,7 +34,7 @@ _BY_STATUS: Final = {
 }
 
 
-class Consent(Struct, frozen=True):
+class Consent(Struct, frozen=True, gc=False):
     """A share code as the registry knows it: what was given, whether it ended, uses spent."""
 
     given: ConsentGiven
@@ -42,7 +42,7 @@ class Consent(Struct, frozen=True):
     uses_spent: int
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, gc=False):
     """What the registry holds for one selector, at one position of the journal."""
 
     consent: Consent | None

@@ -9,7 +9,7 @@ SALT_SIZE_BYTES: Final = 32
 _DOMAIN: Final = b"symbolon/statement/v1\x00"
 
 
-class Sealed(Struct, frozen=True):
+class Sealed(Struct, frozen=True, gc=False):
     """A statement with what proves it.
 
     Attributes:

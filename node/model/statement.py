@@ -60,14 +60,14 @@ class ConsentEnd(IntEnum):
     EXPIRED = 2
 
 
-class TrustReference(Struct, frozen=True):
+class TrustReference(Struct, frozen=True, gc=False):
     """Which trust list was in force: its version and the SHA-256 of its signed text."""
 
     version: int
     digest: bytes
 
 
-class Requester(Struct, frozen=True):
+class Requester(Struct, frozen=True, gc=False):
     """Who asks, as the holder will see it."""
 
     legal_name: str
@@ -75,21 +75,21 @@ class Requester(Struct, frozen=True):
     sector: str
 
 
-class AgreementReference(Struct, frozen=True):
+class AgreementReference(Struct, frozen=True, gc=False):
     """The agreement that a query relies on."""
 
     id: str
     version: int
 
 
-class ShareCodeSelector(Struct, frozen=True):
+class ShareCodeSelector(Struct, frozen=True, gc=False):
     """Selects a credential by a share code, without carrying the code."""
 
     code_digest: bytes
     holder_proof: bytes
 
 
-class Query(Struct, frozen=True):
+class Query(Struct, frozen=True, gc=False):
     """A question of one node to another about one credential."""
 
     audience: str
@@ -102,14 +102,14 @@ class Query(Struct, frozen=True):
     agreement: AgreementReference
 
 
-class Disclosure(Struct, frozen=True):
+class Disclosure(Struct, frozen=True, gc=False):
     """One shown field of a credential."""
 
     field: Field
     value: str
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """What the answering node's registry says, at one position of its journal."""
 
     query: bytes
@@ -121,14 +121,14 @@ class Answer(Struct, frozen=True):
     good_until: int
 
 
-class NoAnswer(Struct, frozen=True):
+class NoAnswer(Struct, frozen=True, gc=False):
     """No answer came to a query, or the peer refused it."""
 
     query: bytes
     code: Code
 
 
-class Conclusion(Struct, frozen=True):
+class Conclusion(Struct, frozen=True, gc=False):
     """The asking node checked this answer to its query and took it."""
 
     query: bytes
@@ -136,13 +136,13 @@ class Conclusion(Struct, frozen=True):
     outcome: Outcome
 
 
-class CredentialRegistered(Struct, frozen=True):
+class CredentialRegistered(Struct, frozen=True, gc=False):
     """A credential entered the registry, or all of it was stated anew."""
 
     credential: Credential
 
 
-class StatusChanged(Struct, frozen=True):
+class StatusChanged(Struct, frozen=True, gc=False):
     """The authority changed what it says of a credential."""
 
     number: str
@@ -150,7 +150,7 @@ class StatusChanged(Struct, frozen=True):
     ground: str
 
 
-class ConsentGiven(Struct, frozen=True):
+class ConsentGiven(Struct, frozen=True, gc=False):
     """A holder made a share code: who may see what of a credential, how often, until when."""
 
     code_digest: bytes
@@ -163,14 +163,14 @@ class ConsentGiven(Struct, frozen=True):
     requester: str
 
 
-class ConsentEnded(Struct, frozen=True):
+class ConsentEnded(Struct, frozen=True, gc=False):
     """A share code was revoked by its holder or ran out."""
 
     code_digest: bytes
     cause: ConsentEnd
 
 
-class TrustAdopted(Struct, frozen=True):
+class TrustAdopted(Struct, frozen=True, gc=False):
     """From here on, this trust list is in force at the node."""
 
     trust: TrustReference
@@ -189,7 +189,7 @@ Body = (
 )
 
 
-class Statement(Struct, frozen=True):
+class Statement(Struct, frozen=True, gc=False):
     """A statement as read: who said what, when, under which trust list."""
 
     speaker: str

@@ -50,6 +50,7 @@ _FILE_LINE: Final = re.compile(r"file ([A-Za-z0-9][A-Za-z0-9_./-]{0,199}) ([0-9a
 _ENDPOINT: Final = re.compile(r"[A-Za-z0-9.\[\]:_-]{1,253}:[0-9]{1,5}")
 _SEAL_KINDS: Final = {"ed25519": KeyKind.ED25519, "ml-dsa-44": KeyKind.MLDSA44}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US: Final = 24 * 60 * 60 * 1_000_000
 _File = TypeVar("_File", bound=Struct)
 
 
@@ -89,7 +90,10 @@ class NodeFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AgreementFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """`agreements/*.json`: which purposes two or more nodes answer each other for."""
+    """`agreements/*.json`: which purposes two or more nodes answer each other for.
+
+    Both dates are days in force, in UTC; without the second there is no end yet.
+    """
 
     id: str
     version: int
@@ -241,15 +245,16 @@ class TrustView(Struct, frozen=True):
             )
 
 
-def resolve(bundle: TrustBundle, root: VerifierKey) -> TrustView:
+def resolve(bundle: TrustBundle, root: VerifierKey, *, whole: bool = False) -> TrustView:
     """Check a trust list against the federation's root and index it.
 
-    A bundle may hold fewer files than its list names (a receipt carries only those it needs);
-    a file that the list does not name, or with another digest, is refused.
+    A bundle may hold fewer files than its list names (a receipt carries only those it needs),
+    unless `whole` is asked for; a file that the list does not name, or with another digest, is
+    refused.
 
     Raises:
         Refusal: UNAUTHENTICATED where signature or digest fails, MALFORMED with the file and
-            field where the content is wrong.
+            field where the content is wrong or the file is missing.
     """
     text = open_note(bundle.note, [root]).text
     version, issued_at, expires_at, digests = _read_list(text)
@@ -259,6 +264,11 @@ def resolve(bundle: TrustBundle, root: VerifierKey) -> TrustView:
                 Code.UNAUTHENTICATED,
                 f"trust list file {path}: not the file that the signed list names",
             )
+    missing = sorted(digests.keys() - bundle.files.keys()) if whole else []
+    if missing:
+        raise Refusal(
+            Code.MALFORMED, f"trust list file {missing[0]}: is missing; copy the whole directory"
+        )
     nodes = [
         _resolve_node(path, content)
         for path, content in bundle.files.items()
@@ -463,7 +473,7 @@ def _index_agreements(files: Mapping[str, bytes]) -> dict[frozenset[str], tuple[
             version=file.version,
             parties=frozenset(file.parties),
             in_force_from=_microseconds(_midnight(file.in_force_from)),
-            in_force_until=None if until is None else _microseconds(_midnight(until)),
+            in_force_until=None if until is None else _microseconds(_midnight(until)) + _DAY_US,
             purposes=frozenset(Purpose[purpose.upper()] for purpose in file.purposes),
         )
         for one in agreement.parties:

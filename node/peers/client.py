@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from msgspec import Struct
@@ -16,8 +16,8 @@ from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, decode_parcel, encode_
 from node.wire.refusals import from_grpc
 from node.wire.stubs import NodeServiceStub
 
-PARCEL_ITEMS_MAX: Final = 256
-"""Half the protocol's bound, so that the longest queries still fit a parcel's bytes."""
+PARCEL_ITEMS_MAX: Final = 128
+"""A quarter of the protocol's bound: while the peer works on one parcel, we work on another."""
 _WAITING_MAX: Final = 16_384
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", PARCEL_SIZE_MAX_BYTES),
@@ -66,7 +66,7 @@ class GrpcPeers:
         """Close every channel."""
         lines, self._lines = self._lines, {}
         for line in lines.values():
-            await line.channel.close()
+            await line.channel.close(grace=None)
 
     async def _line(self, node: str) -> _Line:
         described = self._trust.view().node(node)
@@ -107,11 +107,9 @@ class GrpcPeers:
         try:
             reply = await stub.Exchange(encode_parcel(queries), timeout=self._timeout_s)
         except grpc.aio.AioRpcError as error:
-            trailers = {
-                key: value
-                for key, value in error.trailing_metadata() or ()
-                if isinstance(value, str)
-            }
+            # The published types call this an entry, not a sequence of them.
+            metadata: Any = error.trailing_metadata() or ()
+            trailers = {str(key): str(value) for key, value in metadata}
             raise from_grpc(error.code().name, trailers, error.details() or "") from None
         try:
             items = decode_parcel(reply)

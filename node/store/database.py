@@ -9,16 +9,25 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Column, Connection, Dialect, Engine, Table, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from node.errors import Code, Refusal
 
 _BUSY_TIMEOUT_S: Final = 30.0
 _READERS: Final = 2
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "wal_autocheckpoint=8000",
+)
+_RUNS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _Result = TypeVar("_Result")
+_Row = TypeVar("_Row")
 
 
 class Database:
@@ -79,23 +88,55 @@ class Database:
         self._writing.dispose()
 
 
-_inserts: dict[tuple[str, str], str] = {}
-
-
 def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows with values in the table's column order.
+    """Insert rows with values in the table's column order, many in one statement.
 
-    The SQL is compiled by SQLAlchemy once for each dialect and table; values go to the driver
-    as they are, which takes a third of the time of a row-wise execute.
+    The driver lets other threads run at every statement, and waits to run again; so a batch is
+    few statements, not one for each row. Each size's SQL is compiled once.
     """
-    if not rows:
-        return
-    key = (connection.dialect.name, table.name)
-    statement = _inserts.get(key)
-    if statement is None:
-        statement = str(table.insert().compile(dialect=connection.dialect))
-        _inserts[key] = statement
-    connection.exec_driver_sql(statement, list(rows))
+    for size, some in _in_sizes(rows):
+        sql = _insert_sql(connection.dialect, table, size)
+        connection.exec_driver_sql(sql, tuple(value for row in some for value in row))
+
+
+def set_once(
+    connection: Connection, key: Column[Any], once: Column[Any], rows: Sequence[tuple[Any, Any]]
+) -> int:
+    """Set a column that is still NULL, for rows of (key, value); returns how many were set."""
+    changed = 0
+    for size, some in _in_sizes(rows):
+        sql = _set_once_sql(connection.dialect, key, once, size)
+        result = connection.exec_driver_sql(sql, tuple(value for row in some for value in row))
+        changed += result.rowcount
+    return changed
+
+
+def _in_sizes(rows: Sequence[_Row]) -> Iterator[tuple[int, Sequence[_Row]]]:
+    """Cut rows into runs of few sizes, so that few statements are ever compiled."""
+    start = 0
+    for size in _RUNS:
+        while len(rows) - start >= size:
+            yield size, rows[start : start + size]
+            start += size
+
+
+@lru_cache(maxsize=256)
+def _insert_sql(dialect: Dialect, table: Table, size: int) -> str:
+    one = str(table.insert().compile(dialect=dialect))
+    head, _, values = one.partition(" VALUES ")
+    return f"{head} VALUES {', '.join([values] * size)}"
+
+
+@lru_cache(maxsize=64)
+def _set_once_sql(dialect: Dialect, key: Column[Any], once: Column[Any], size: int) -> str:
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    rows = ", ".join([f"({mark}, {mark})"] * size)
+    name = key.table
+    return (
+        f"UPDATE {name} SET {once.name} = fresh.column2 "  # noqa: S608 - names from our own schema
+        f"FROM (VALUES {rows}) AS fresh "
+        f"WHERE {name}.{key.name} = fresh.column1 AND {name}.{once.name} IS NULL"
+    )
 
 
 def _engine(url: str, *, begin: str, pool_size: int) -> Engine:
@@ -107,7 +148,7 @@ def _engine(url: str, *, begin: str, pool_size: int) -> Engine:
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not open transactions by itself: BEGIN IMMEDIATE below is ours.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

@@ -12,11 +12,11 @@ from typing import Any, Final, TypeVar
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from node.errors import Code, Refusal
 from node.flows.coalesce import Coalescer
-from node.flows.ports import Counterpart, Draft, Judge, Question, Recorded
+from node.flows.ports import Counterpart, Draft, Evidence, Judge, Question, Recorded
 from node.model.credential import Credential
 from node.model.decide import Consent, Facts, spends_consent
 from node.model.seal import Sealed
@@ -24,7 +24,7 @@ from node.model.statement import Answer, Query
 from node.store import schema
 from node.store.database import Database, insert_rows
 from node.store.journal import Journal, Placed
-from node.store.projection import facts_of, project, spend
+from node.store.projection import facts_of, keep_evidence, project, spend
 
 FORK: Final = "fork"
 _BATCH_MAX: Final = 1024
@@ -35,11 +35,11 @@ _Seen = tuple[str, int, bytes]
 _log = structlog.get_logger()
 
 
-class _Append(Struct):
+class _Append(Struct, gc=False):
     drafts: Sequence[Draft]
 
 
-class _Answer(Struct):
+class _Answer(Struct, gc=False):
     questions: Sequence[Question]
     judge: Judge
 
@@ -63,7 +63,8 @@ class GroupCommit:
 
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
         """Journal statements together with whatever else waits (port `Ledger`)."""
-        return await self._jobs.submit(_Append(drafts))
+        recorded: list[Recorded] = await self._jobs.submit(_Append(drafts))
+        return recorded
 
     async def answer(
         self, questions: Sequence[Question], judge: Judge
@@ -71,7 +72,8 @@ class GroupCommit:
         """Answer questions, each exactly once (port `Ledger`)."""
         if not questions:
             return []
-        return await self._jobs.submit(_Answer(questions, judge))
+        answers: list[Sealed | Refusal] = await self._jobs.submit(_Answer(questions, judge))
+        return answers
 
     async def append_many(
         self, drafts: Iterable[Draft], progress: Callable[[int], None] | None
@@ -178,8 +180,7 @@ class GroupCommit:
         if peer in self.forked:
             return
         content = b"\n".join(notes)
-        row = {"peer": peer, "kind": FORK, "seen_at": self._clock(), "content": content}
-        connection.execute(insert(schema.evidence), [row])
+        keep_evidence(connection, Evidence(peer, FORK, content), self._clock())
         _log.error("journal_forked", peer=peer)
 
 
@@ -314,13 +315,15 @@ def _forked(peer: str) -> Refusal:
 
 
 def _answered(connection: Connection, questions: Iterable[Question]) -> dict[bytes, int]:
-    commitments = [question.counterpart.commitment for question in questions]
-    rows = connection.execute(_ANSWERED, {"commitments": commitments})
+    keys = [(question.said_at, question.counterpart.commitment) for question in questions]
+    rows = connection.execute(_ANSWERED, {"keys": keys})
     return {row.commitment: row.position for row in rows}
 
 
 _ANSWERED: Final = select(schema.answered).where(
-    schema.answered.c.commitment.in_(bindparam("commitments", expanding=True))
+    tuple_(schema.answered.c.said_at, schema.answered.c.commitment).in_(
+        bindparam("keys", expanding=True)
+    )
 )
 _PEER_CHECKPOINTS: Final = select(schema.peer_checkpoint).where(
     tuple_(schema.peer_checkpoint.c.peer, schema.peer_checkpoint.c.size).in_(

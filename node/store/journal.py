@@ -13,29 +13,16 @@ by nobody.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from node.errors import Code, Refusal
 from node.model.merkle import EMPTY_ROOT, Tile, Tree, leaf_hash
-from node.model.note import Checkpoint, VerifierKey, sign_checkpoint
+from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.seal import SALT_SIZE_BYTES, Sealed, commitment
 from node.store import schema
 from node.store.database import insert_rows
-
-
-class CheckpointSigner(Protocol):
-    """A key that signs checkpoints of this journal."""
-
-    @property
-    def verifier(self) -> VerifierKey:
-        """The public half."""
-        ...
-
-    def sign(self, checkpoint: Checkpoint, timestamp_s: int) -> bytes:
-        """Return one signature line."""
-        ...
 
 
 class Placed(NamedTuple):
@@ -52,7 +39,7 @@ class Journal:
     def __init__(
         self,
         origin: str,
-        signers: Sequence[CheckpointSigner],
+        signers: Sequence[Ed25519Signer | Mldsa44Signer],
         clock: Callable[[], int],
         randomness: Callable[[int], bytes],
     ) -> None:

@@ -92,7 +92,15 @@ def make_certificate(node: str, now: datetime) -> tuple[bytes, bytes]:
     or ML-DSA certificate.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Symbolon node {node}")])
+    serial_number = x509.random_serial_number()
+    # TLS looks a pinned certificate up by its subject: while old and new overlap, each needs
+    # its own, or only one of them is found.
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, f"Symbolon node {node}"),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, f"{serial_number:x}"),
+        ]
+    )
     names = [x509.UniformResourceIdentifier(spiffe_id(node)), x509.DNSName(tls_name(node))]
     usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
@@ -100,7 +108,7 @@ def make_certificate(node: str, now: datetime) -> tuple[bytes, bytes]:
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial_number)
         .not_valid_before(now.astimezone(UTC) - timedelta(hours=1))
         .not_valid_after(now.astimezone(UTC) + _TLS_VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

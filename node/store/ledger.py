@@ -1,6 +1,6 @@
 """The ledger on SQL: group commit for what is said, look-ups for what is known."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -14,6 +14,7 @@ from node.flows.ports import (
     Question,
     Recorded,
     Verification,
+    verification_id,
 )
 from node.model.credential import Credential
 from node.model.decide import Consent
@@ -26,7 +27,7 @@ from node.store.group_commit import FORK, GroupCommit
 from node.store.journal import Journal, read_tile, sealed_at
 from node.store.projection import consent_of, credential_of
 from node.store.trust_files import decode_bundle
-from node.wire.codec import decode_statement
+from node.wire.codec import INDEX_MAX, decode_statement
 from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint, Record
 
 _CHUNK: Final = 500
@@ -85,21 +86,19 @@ class SqlLedger:
         """Return the peers whose journals are known to be forked."""
         return self._commits.forked
 
-    async def open_questions(self) -> Sequence[OpenQuestion]:
+    async def open_questions(self, excluding: Collection[bytes] = ()) -> Sequence[OpenQuestion]:
         """Return every question that is neither concluded nor given up."""
-        return await self._database.read(_open_questions)
+        return await self._database.read(lambda connection: _open_questions(connection, excluding))
 
-    async def verification(self, verification_id: str, key_id: str) -> Verification | None:
+    async def verification(self, wanted: str, key_id: str) -> Verification | None:
         """Return a question by its id, where that API key asked it."""
         return await self._database.read(
-            lambda connection: _verification(connection, verification_id, key_id)
+            lambda connection: _verification(connection, wanted, key_id)
         )
 
-    async def exchanged(self, verification_id: str, key_id: str) -> Exchanged | None:
+    async def exchanged(self, wanted: str, key_id: str) -> Exchanged | None:
         """Return a concluded exchange for its receipt, where that API key asked it."""
-        return await self._database.read(
-            lambda connection: _exchanged(connection, verification_id, key_id)
-        )
+        return await self._database.read(lambda connection: _exchanged(connection, wanted, key_id))
 
     async def credential(self, number: str) -> Credential | None:
         """Return a credential by the authority's own key."""
@@ -209,9 +208,11 @@ def _forked_peers(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_FORKED).scalars())
 
 
-def _open_questions(connection: Connection) -> list[OpenQuestion]:
+def _open_questions(connection: Connection, excluding: Collection[bytes]) -> list[OpenQuestion]:
     found: list[OpenQuestion] = []
     for row in connection.execute(_OPEN):
+        if row.commitment in excluding:
+            continue
         sealed = sealed_at(connection, row.position)
         statement = decode_statement(sealed.statement)
         if not isinstance(statement.body, Query):
@@ -222,17 +223,21 @@ def _open_questions(connection: Connection) -> list[OpenQuestion]:
     return found
 
 
-def _question(connection: Connection, verification_id: str, key_id: str) -> Row[Any] | None:
+def _question(connection: Connection, wanted: str, key_id: str) -> Row[Any] | None:
     try:
-        of = bytes.fromhex(verification_id)
+        position = int.from_bytes(bytes.fromhex(wanted)[:8], "big")
     except ValueError:
         return None
-    row = connection.execute(_QUESTION, {"of": of}).one_or_none()
-    return row if row is not None and row.key_id == key_id else None
+    if position > INDEX_MAX:
+        return None
+    row = connection.execute(_QUESTION, {"of": position}).one_or_none()
+    if row is None or row.key_id != key_id:
+        return None
+    return row if verification_id(row.position, row.commitment) == wanted else None
 
 
-def _verification(connection: Connection, verification_id: str, key_id: str) -> Verification | None:
-    row = _question(connection, verification_id, key_id)
+def _verification(connection: Connection, wanted: str, key_id: str) -> Verification | None:
+    row = _question(connection, wanted, key_id)
     if row is None:
         return None
     asked = decode_statement(_statement_at(connection, row.position))
@@ -249,7 +254,7 @@ def _verification(connection: Connection, verification_id: str, key_id: str) -> 
             body = decode_statement(counterpart.statement).body
             answer = body if isinstance(body, Answer) else None
     return Verification(
-        id=verification_id,
+        id=wanted,
         key_id=key_id,
         peer=asked.body.audience,
         query=asked.body,
@@ -260,8 +265,8 @@ def _verification(connection: Connection, verification_id: str, key_id: str) -> 
     )
 
 
-def _exchanged(connection: Connection, verification_id: str, key_id: str) -> Exchanged | None:
-    row = _question(connection, verification_id, key_id)
+def _exchanged(connection: Connection, wanted: str, key_id: str) -> Exchanged | None:
+    row = _question(connection, wanted, key_id)
     if row is None or row.settled is None:
         return None
     counterpart = connection.execute(_COUNTERPART, {"at": row.settled}).one_or_none()
@@ -319,6 +324,9 @@ def _records(connection: Connection) -> Iterator[Record]:
         yield decode_bundle(blob)
     checkpoints = iter(connection.execution_options(yield_per=_CHUNK).execute(_CHECKPOINTS))
     checkpoint = next(checkpoints, None)
+    while checkpoint is not None and checkpoint.size == 0:
+        yield OwnCheckpoint(0, checkpoint.note)
+        checkpoint = next(checkpoints, None)
     stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES_WITH_COUNTERPARTS)
     for row in stream:
         yield Entry(row.position, row.salt, row.statement)
@@ -371,7 +379,7 @@ _OPEN_COUNT: Final = (
     select(func.count()).select_from(schema.question).where(schema.question.c.settled.is_(None))
 )
 _TOUCH: Final = update(schema.head).values(size=schema.head.c.size)
-_QUESTION: Final = select(schema.question).where(schema.question.c.commitment == bindparam("of"))
+_QUESTION: Final = select(schema.question).where(schema.question.c.position == bindparam("of"))
 _CREDENTIAL: Final = select(schema.credential).where(schema.credential.c.number == bindparam("of"))
 _KNOWN_NUMBERS: Final = select(schema.credential.c.number).where(
     schema.credential.c.number.in_(bindparam("numbers", expanding=True))

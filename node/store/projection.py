@@ -5,15 +5,16 @@ table.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from node.errors import Code, Refusal
-from node.flows.ports import Draft
+from node.flows.ports import Counterpart, Draft, Evidence
 from node.model.credential import (
     AssessmentMethod,
     AwardType,
@@ -37,7 +38,7 @@ from node.model.statement import (
     TrustAdopted,
 )
 from node.store import schema
-from node.store.database import insert_rows
+from node.store.database import insert_rows, set_once
 from node.store.journal import Placed
 from node.store.trust_files import encode_bundle
 
@@ -54,8 +55,13 @@ KINDS: Final[dict[type[Body], int]] = {
 }
 """Body kinds as numbered by the protocol's Statement message."""
 
-_Rows = dict[Table, list[tuple[Any, ...]]]
-_Changes = dict[str, list[dict[str, Any]]]
+
+class _Rows(NamedTuple):
+    """What a batch of statements writes, table by table."""
+
+    inserted: dict[Table, list[tuple[Any, ...]]]
+    settled: list[tuple[int, int]]
+    changed: dict[str, list[dict[str, Any]]]
 
 
 def project(
@@ -67,32 +73,39 @@ def project(
         Refusal: CONFLICT where a statement contradicts what the tables hold: a question settled
             twice, a share code ended twice, a credential changed that is not there.
     """
-    rows: _Rows = defaultdict(list)
-    changes: _Changes = defaultdict(list)
+    rows = _Rows(defaultdict(list), [], defaultdict(list))
+    entries = rows.inserted[schema.entry]
     for draft, place in zip(drafts, placed, strict=True):
-        body = draft.body
-        rows[schema.entry].append((place.position, KINDS[type(body)], place.salt, draft.statement))
+        entries.append((place.position, KINDS[type(draft.body)], place.salt, draft.statement))
         if draft.counterpart is not None:
-            rows[schema.counterpart].append(_counterpart(draft, place))
+            rows.inserted[schema.counterpart].append(_counterpart(draft.counterpart, place))
         if draft.evidence is not None:
-            evidence = draft.evidence
-            rows[schema.evidence].append(
-                (None, evidence.peer, evidence.kind, now, evidence.content)
-            )
-        _FOLLOW[type(body)](draft, place, rows, changes)
-    for table, values in rows.items():
+            keep_evidence(connection, draft.evidence, now)
+        _follow(draft, place, rows)
+    for table, values in rows.inserted.items():
         insert_rows(connection, table, values)
-    for name, parameters in changes.items():
+    question = schema.question.c
+    settled = set_once(connection, question.position, question.settled, rows.settled)
+    if settled != len(rows.settled):
+        raise Refusal(Code.CONFLICT, "the question is not open")
+    for name, parameters in rows.changed.items():
         statement, reason = _CHANGES[name]
-        changed = connection.execute(statement, parameters)
-        if changed.rowcount != len(parameters):
+        if connection.execute(statement, parameters).rowcount != len(parameters):
             raise Refusal(Code.CONFLICT, reason)
 
 
-def _counterpart(draft: Draft, place: Placed) -> tuple[Any, ...]:
-    counterpart = draft.counterpart
-    if counterpart is None:
-        raise Refusal(Code.DEFECT, "a draft without a counterpart has no row for one")
+def keep_evidence(connection: Connection, evidence: Evidence, now: int) -> None:
+    """Keep what a peer sent that failed its checks."""
+    row = {
+        "peer": evidence.peer,
+        "kind": evidence.kind,
+        "seen_at": now,
+        "content": evidence.content,
+    }
+    connection.execute(insert(schema.evidence), [row])
+
+
+def _counterpart(counterpart: Counterpart, place: Placed) -> tuple[Any, ...]:
     sealed = counterpart.sealed
     return (
         place.position,
@@ -105,77 +118,33 @@ def _counterpart(draft: Draft, place: Placed) -> tuple[Any, ...]:
     )
 
 
-def _follow_query(draft: Draft, place: Placed, rows: _Rows, _changes: _Changes) -> None:
-    rows[schema.question].append((place.commitment, place.position, draft.key_id, None))
+def _follow(draft: Draft, place: Placed, rows: _Rows) -> None:
+    match draft.body:
+        case Query():
+            row = (place.position, place.commitment, draft.key_id, None)
+            rows.inserted[schema.question].append(row)
+        case Conclusion() | NoAnswer():
+            rows.settled.append((draft.settles, place.position))
+        case Answer(query=query):
+            rows.inserted[schema.answered].append((draft.asked_at, query, place.position))
+        case CredentialRegistered(credential=credential):
+            rows.inserted[schema.credential].append(_credential_row(credential))
+        case StatusChanged(number=number, status=status):
+            rows.changed["status"].append({"of": number, "new_status": status.value})
+        case ConsentGiven() as given:
+            rows.inserted[schema.consent].append(_consent_row(given, place))
+        case ConsentEnded(code_digest=digest, cause=cause):
+            rows.changed["end"].append({"of": digest, "cause": cause.value})
+        case TrustAdopted(trust=trust):
+            if draft.bundle is None:
+                raise Refusal(Code.DEFECT, "a trust list is adopted with its files or not at all")
+            archived = encode_bundle(draft.bundle)
+            rows.inserted[schema.trust_list].append(
+                (trust.digest, trust.version, place.position, archived)
+            )
 
 
-def _follow_answer(draft: Draft, place: Placed, rows: _Rows, _changes: _Changes) -> None:
-    rows[schema.answered].append((draft.body.query, place.position))
-
-
-def _follow_settled(draft: Draft, place: Placed, _rows: _Rows, changes: _Changes) -> None:
-    changes["settle"].append({"of": draft.body.query, "at": place.position})
-
-
-def _follow_registered(draft: Draft, _place: Placed, rows: _Rows, _changes: _Changes) -> None:
-    rows[schema.credential].append(_credential_row(draft.body.credential))
-
-
-def _follow_status(draft: Draft, _place: Placed, _rows: _Rows, changes: _Changes) -> None:
-    changes["status"].append({"of": draft.body.number, "new_status": draft.body.status.value})
-
-
-def _follow_given(draft: Draft, place: Placed, rows: _Rows, _changes: _Changes) -> None:
-    given: ConsentGiven = draft.body
-    fields = ",".join(str(field.value) for field in given.fields)
-    rows[schema.consent].append(
-        (
-            given.code_digest,
-            place.position,
-            given.holder_proof,
-            given.credential,
-            given.purpose.value,
-            fields,
-            given.uses,
-            0,
-            given.expires_at,
-            given.requester,
-            0,
-        )
-    )
-
-
-def _follow_ended(draft: Draft, _place: Placed, _rows: _Rows, changes: _Changes) -> None:
-    changes["end"].append({"of": draft.body.code_digest, "cause": draft.body.cause.value})
-
-
-def _follow_adopted(draft: Draft, place: Placed, rows: _Rows, _changes: _Changes) -> None:
-    if draft.bundle is None:
-        raise Refusal(Code.DEFECT, "a trust list is adopted with its files or not at all")
-    trust = draft.body.trust
-    rows[schema.trust_list].append(
-        (trust.digest, trust.version, place.position, encode_bundle(draft.bundle))
-    )
-
-
-_FOLLOW: Final[dict[type[Body], Callable[[Draft, Placed, _Rows, _Changes], None]]] = {
-    Query: _follow_query,
-    Answer: _follow_answer,
-    NoAnswer: _follow_settled,
-    Conclusion: _follow_settled,
-    CredentialRegistered: _follow_registered,
-    StatusChanged: _follow_status,
-    ConsentGiven: _follow_given,
-    ConsentEnded: _follow_ended,
-    TrustAdopted: _follow_adopted,
-}
 _CHANGES: Final = {
-    "settle": (
-        update(schema.question)
-        .where(schema.question.c.commitment == bindparam("of"), schema.question.c.settled.is_(None))
-        .values(settled=bindparam("at")),
-        "the question is not open",
-    ),
     "status": (
         update(schema.credential)
         .where(schema.credential.c.number == bindparam("of"))
@@ -228,42 +197,72 @@ def _credential_row(credential: Credential) -> tuple[Any, ...]:
     )
 
 
-def credential_of(row: Row[Any]) -> Credential:
-    """Read a credential from a row that holds its columns by name."""
+def _consent_row(given: ConsentGiven, place: Placed) -> tuple[Any, ...]:
+    return (
+        given.code_digest,
+        place.position,
+        given.holder_proof,
+        given.credential,
+        given.purpose.value,
+        ",".join(str(field.value) for field in given.fields),
+        given.uses,
+        0,
+        given.expires_at,
+        given.requester,
+        0,
+    )
+
+
+def credential_of(row: Sequence[Any]) -> Credential:
+    """Read a credential from the columns of its table, in order."""
+    number, name, born, issuer, title, award, isco08, national, eqf, awarded, expires, *rest = row
+    status, method, language, units = rest
     return Credential(
-        row.number,
-        row.holder_name,
-        date.fromisoformat(row.birth_date),
-        row.issuer,
-        row.title,
-        AwardType(row.award_type),
-        row.isco08,
-        row.level_national,
-        row.level_eqf,
-        date.fromisoformat(row.awarded_on),
-        None if row.expires_on is None else date.fromisoformat(row.expires_on),
-        Status(row.status),
-        AssessmentMethod(row.assessment_method),
-        row.language,
-        () if row.units == "[]" else msgspec.json.decode(row.units, type=tuple[Unit, ...]),
+        number,
+        name,
+        _day(born),
+        issuer,
+        title,
+        _AWARD_TYPES[award],
+        isco08,
+        national,
+        eqf,
+        _day(awarded),
+        None if expires is None else _day(expires),
+        _STATUSES[status],
+        _METHODS[method],
+        language,
+        () if units == "[]" else msgspec.json.decode(units, type=tuple[Unit, ...]),
     )
 
 
-def consent_of(row: Row[Any]) -> Consent:
-    """Read a consent from a row that holds its columns by name."""
+def consent_of(row: Sequence[Any]) -> Consent:
+    """Read a consent from the columns of its table, in order."""
+    digest, _, proof, credential, purpose, fields, uses, spent, expires_at, requester, ended = row
     given = ConsentGiven(
-        row.code_digest,
-        row.holder_proof,
-        row.credential,
-        Purpose(row.purpose),
-        tuple(Field(int(field)) for field in row.fields.split(",")),
-        row.uses,
-        row.expires_at,
-        row.requester,
+        digest,
+        proof,
+        credential,
+        _PURPOSES[purpose],
+        _granted(fields),
+        uses,
+        expires_at,
+        requester,
     )
-    return Consent(given, row.ended != 0, row.uses_spent)
+    return Consent(given, ended != 0, spent)
 
 
+@lru_cache(maxsize=4096)
+def _granted(fields: str) -> tuple[Field, ...]:
+    return tuple(Field(int(field)) for field in fields.split(","))
+
+
+_day: Final = lru_cache(maxsize=65_536)(date.fromisoformat)
+_AWARD_TYPES: Final = {kind.value: kind for kind in AwardType}
+_STATUSES: Final = {status.value: status for status in Status}
+_METHODS: Final = {method.value: method for method in AssessmentMethod}
+_PURPOSES: Final = {purpose.value: purpose for purpose in Purpose}
+_CONSENT_WIDTH: Final = len(schema.consent.c)
 _FACTS: Final = (
     select(schema.consent, schema.credential)
     .outerjoin(schema.credential, schema.consent.c.credential == schema.credential.c.number)
@@ -275,8 +274,9 @@ def facts_of(
     connection: Connection, digests: Iterable[bytes]
 ) -> dict[bytes, tuple[Consent, Credential | None]]:
     """Look up consents with their credentials by code digest, all in one SELECT."""
-    found = {}
-    for row in connection.execute(_FACTS, {"digests": list(digests)}):
-        credential = None if row.number is None else credential_of(row)
-        found[row.code_digest] = (consent_of(row), credential)
+    found: dict[bytes, tuple[Consent, Credential | None]] = {}
+    for row in connection.execute(_FACTS, {"digests": list(digests)}).all():
+        held = row[_CONSENT_WIDTH:]
+        credential = None if held[0] is None else credential_of(held)
+        found[row[0]] = (consent_of(row[:_CONSENT_WIDTH]), credential)
     return found

@@ -87,20 +87,21 @@ evidence: Final = Table(
 answered: Final = Table(
     "answered",
     metadata,
+    Column("said_at", BigInteger, primary_key=True, autoincrement=False),
     Column("commitment", LargeBinary, primary_key=True),
     Column("position", BigInteger, nullable=False),
-    comment="queries of peers, by commitment, and where their one answer stands",
+    comment="queries of peers, by time and commitment, and where their one answer stands; "
+    "the time comes first so that a batch writes neighbouring pages",
     sqlite_with_rowid=False,
 )
 question: Final = Table(
     "question",
     metadata,
-    Column("commitment", LargeBinary, primary_key=True),
-    Column("position", BigInteger, nullable=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("commitment", LargeBinary, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("settled", BigInteger),
     comment="own queries; settled is the position of the Conclusion or NoAnswer",
-    sqlite_with_rowid=False,
 )
 Index(
     "question_open",

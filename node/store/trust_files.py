@@ -86,7 +86,7 @@ class TrustDirectory:
     def read(self) -> tuple[TrustBundle, TrustView]:
         """Read and check what the directory holds now, without adopting it."""
         bundle = read_bundle(self._directory)
-        return bundle, resolve(bundle, self._root)
+        return bundle, resolve(bundle, self._root, whole=True)
 
     def publish(self, view: TrustView) -> None:
         """Put a view in force for every reader at once."""

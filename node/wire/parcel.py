@@ -19,9 +19,10 @@ PARCEL_SIZE_MAX_BYTES: Final = 4 * 1024 * 1024
 PARCEL_STATEMENTS_MAX: Final = 512
 PATH_HASHES_MAX: Final = 63
 CHECKPOINT_SIZE_MAX_BYTES: Final = 64 * 1024
+_RETRY_AFTER_MAX_MS: Final = 24 * 60 * 60 * 1000
 
 
-class Refused(Struct, frozen=True):
+class Refused(Struct, frozen=True, gc=False):
     """One item of a parcel that was not answered."""
 
     code: Code
@@ -39,10 +40,7 @@ def encode_parcel(items: Sequence[Item]) -> pb.Parcel:
     for item in items:
         message = parcel.items.add()
         if isinstance(item, Refused):
-            message.refusal.code = to_wire_code(item.code)
-            message.refusal.reason = item.reason
-            if item.retry_after_s is not None:
-                message.refusal.retry_after_ms = min(int(item.retry_after_s * 1000), 2**31)
+            message.refusal.CopyFrom(_refusal(item))
             continue
         sealed = message.sealed
         sealed.statement = item.statement
@@ -52,6 +50,15 @@ def encode_parcel(items: Sequence[Item]) -> pb.Parcel:
         sealed.checkpoint = positions.setdefault(item.checkpoint, len(positions))
     parcel.checkpoints.extend(positions)
     return parcel
+
+
+def _refusal(item: Refused) -> pb.Refusal:
+    retry_after_s = 0.0 if item.retry_after_s is None else item.retry_after_s
+    return pb.Refusal(
+        code=pb.RefusalCode.Name(to_wire_code(item.code)),
+        reason=item.reason,
+        retry_after_ms=min(int(retry_after_s * 1000), _RETRY_AFTER_MAX_MS),
+    )
 
 
 def decode_parcel(parcel: pb.Parcel) -> list[Item]:

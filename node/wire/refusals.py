@@ -8,7 +8,6 @@ from typing import Final
 from node.errors import Code, Refusal
 from node.wire._pb import node_pb2 as pb
 
-
 GRPC_STATUS: Final[dict[Code, str]] = {
     Code.MALFORMED: "INVALID_ARGUMENT",
     Code.UNAUTHENTICATED: "UNAUTHENTICATED",
@@ -35,14 +34,14 @@ HTTP_STATUS: Final[dict[Code, int]] = {
 }
 CODE_TRAILER: Final = "symbolon-refusal"
 REASON_WITHHELD: Final = "something went wrong inside the node; its operator finds it in the log"
-_TO_WIRE: Final[dict[Code, pb.RefusalCode]] = {
+_TO_WIRE: Final[dict[Code, int]] = {
     code: pb.RefusalCode.Value(f"REFUSAL_CODE_{code.name}") for code in Code
 }
-_FROM_WIRE: Final = {int(number): code for code, number in _TO_WIRE.items()}
+_FROM_WIRE: Final = {number: code for code, number in _TO_WIRE.items()}
 _FROM_GRPC: Final = {status: code for code, status in GRPC_STATUS.items()}
 
 
-def to_wire_code(code: Code) -> pb.RefusalCode:
+def to_wire_code(code: Code) -> int:
     """Return the protocol's number of a code."""
     return _TO_WIRE[code]
 

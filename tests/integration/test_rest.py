@@ -395,7 +395,8 @@ async def test_finishes_what_it_has_begun_before_it_stops(behind: Behind) -> Non
         port = await serving.__aenter__()
         url = f"http://127.0.0.1:{port}/v1/verifications"
         asking = asyncio.create_task(client.post(url, json=QUESTION, headers=AUTHORIZED))
-        await begun.wait()
+        async with asyncio.timeout(10):
+            await begun.wait()
         stopping = asyncio.create_task(serving.__aexit__(None, None, None))
         await _closed(port)
         may_finish.set()

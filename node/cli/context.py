@@ -1,0 +1,139 @@
+"""What commands share: where the node is, what `--json` looks like, how one is opened."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from node.errors import Code, Refusal
+
+if TYPE_CHECKING:
+    from node.assembly import OpenedNode
+    from node.model.note import VerifierKey
+    from node.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Number = Annotated[
+    str, typer.Argument(metavar="NUMBER", help="The credential's number, like XA-2019-000001.")
+]
+_Result = TypeVar("_Result")
+
+
+class Caller:
+    """What was said before the command: where the node's data is, and how much to log."""
+
+    def __init__(self, data: Path, *, verbose: bool) -> None:
+        """Take the global options."""
+        self.data = data
+        self.verbose = verbose
+
+
+def example(*lines: str) -> str:
+    """Return an example as the end of a command's help."""
+    shown = "\n\n".join(f"  [bold]{line.replace('[', chr(92) + '[')}[/bold]" for line in lines)
+    return f"[dim]{'Example' if len(lines) == 1 else 'Examples'}:[/dim]\n\n{shown}"
+
+
+def add(group: typer.Typer, name: str, command: Callable[..., object], *examples: str) -> None:
+    """Add a command: its help is its docstring, with examples at the end."""
+    paragraphs = inspect.getdoc(command) or ""
+    help_text = "\n\n".join(" ".join(one.split()) for one in paragraphs.split("\n\n"))
+    group.command(name, help=help_text, epilog=example(*examples))(command)
+
+
+def add_group(app: typer.Typer, name: str, help_text: str, shown: str) -> typer.Typer:
+    """Add a group of commands: one line of help, and an example."""
+    group = typer.Typer(help=help_text, no_args_is_help=True, epilog=example(shown))
+    app.add_typer(group, name=name)
+    return group
+
+
+def caller(context: typer.Context) -> Caller:
+    """Return what was said before the command."""
+    found = context.find_object(Caller)
+    if found is None:
+        raise Refusal(Code.DEFECT, "the command was started without its global options")
+    return found
+
+
+def settings_of(context: typer.Context) -> tuple[Path, "Settings"]:
+    """Return the node's data directory and its settings."""
+    from node.settings import load
+
+    data = caller(context).data
+    return data, load(data)
+
+
+def act(
+    context: typer.Context,
+    work: Callable[["OpenedNode"], Awaitable[_Result]],
+    *,
+    stating: bool = False,
+) -> _Result:
+    """Open the node, do one thing and close it.
+
+    Args:
+        context: of the command.
+        work: what to do.
+        stating: it journals statements, which name the trust list in force; so adopt that first.
+    """
+    from node.cli.logs import set_up_logs
+
+    set_up_logs("debug" if caller(context).verbose else "warning")
+    from node import assembly
+
+    data, settings = settings_of(context)
+
+    async def session() -> _Result:
+        async with assembly.opened_node(data, settings) as opened:
+            if stating:
+                await assembly.adopt(opened)
+            return await work(opened)
+
+    return asyncio.run(session())
+
+
+def read_root(path: Path) -> "VerifierKey":
+    """Read a federation's root key from its .vkey file.
+
+    Raises:
+        Refusal: MALFORMED where it is none.
+    """
+    from node.model.note import VerifierKey
+
+    try:
+        return VerifierKey.parse(path.read_text("ascii").strip())
+    except OSError as error:
+        raise Refusal(Code.MALFORMED, f"root key {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refusal(Code.MALFORMED, f"root key {path}: is no verifier key (.vkey)") from None
+    except Refusal as refusal:
+        raise Refusal(Code.MALFORMED, f"root key {path}: {refusal.reason}") from None
+
+
+def fingerprint(key: "VerifierKey") -> str:
+    """Return SHA-256 of a verifier key's line in groups of four, as people compare it."""
+    import hashlib
+
+    digest = hashlib.sha256(str(key).encode()).hexdigest()
+    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
+
+
+def replace_file(path: Path, write: "Callable[[Path], _Result]") -> _Result:
+    """Write a file beside its place, readable by its owner only, then put it there at once."""
+    import os
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    fresh = Path(name)
+    try:
+        result = write(fresh)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    return result

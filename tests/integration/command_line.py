@@ -1,0 +1,133 @@
+"""The real command as people and scripts run it: a process of its own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = (
+    "number,holder_name,birth_date,issuer,title,award_type,isco08,level_national,level_eqf,"
+    "awarded_on,expires_on,status,assessment_method,language,units"
+)
+BIRTH_DATE = "1991-03-14"
+_WITHIN_S = 60
+
+
+class Finished(Struct, frozen=True):
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        assert self.out.count("\n") == 1, self.out + self.err
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+def start(*arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """Start a command and return its process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "node", *map(str, arguments)],
+        cwd=ROOT,
+        env=_environment(),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments: str | Path, stdin: str = "") -> Finished:
+    """Run a command to its end."""
+    process = start(*arguments, stdin=subprocess.PIPE)
+    try:
+        out, err = process.communicate(stdin, timeout=_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+    return Finished(process.returncode, out, err)
+
+
+def done(*arguments: str | Path, stdin: str = "") -> dict[str, Any]:
+    """Run a command that has to succeed, with --json; returns what it says."""
+    finished = run(*arguments, "--json", stdin=stdin)
+    assert finished.status == 0, finished
+    return finished.content
+
+
+def rows(node: str, first: int, last: int, status: str = "active") -> str:
+    """Return rows of a registry file, numbered from one number to another."""
+    return "".join(
+        f"{node}-2020-{number:06},Éloïse Marchand,{BIRTH_DATE},Lycée de Port-Sauvry,Soudeur,"
+        f"full_qualification,7212,NQF 4,4,2019-06-28,,{status},practical_test,fr,U-101 Sécurité\n"
+        for number in range(first, last + 1)
+    )
+
+
+def free_port() -> int:
+    """Return a port that was free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def found_nodes(place: Path, *nodes: str) -> Path:
+    """Make a federation key and nodes, none of them started; returns the key's file.
+
+    All have the same signed trust list in place, with every node's description in it.
+    """
+    key = place / "federation.key"
+    done("trust", "new-key", key)
+    for node in nodes:
+        made = done(
+            *("--data", place / node, "init", "--node", node, "--authority", f"Authority {node}"),
+            *("--root", f"{key}.vkey", "--http", "127.0.0.1:0"),
+            *("--grpc", f"127.0.0.1:{free_port()}"),
+        )
+        described = place / "trust" / "nodes" / node / "node.json"
+        described.parent.mkdir(parents=True)
+        shutil.copy(made["description"], described)
+    shutil.copytree(ROOT / "trust_lists" / "agreements", place / "trust" / "agreements")
+    done("trust", "sign", place / "trust", "--key", key)
+    for node in nodes:
+        shutil.copytree(place / "trust", place / node / "trust")
+    return key
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[dict[str, Any]]:
+    """Serve a node; yields what it says once its doors are open."""
+    process = start("--data", data, "serve", "--json")
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=_WITHIN_S)
+        yield json.loads(line)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 0
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SYMBOLON_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "80"}

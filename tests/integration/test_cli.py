@@ -1,0 +1,509 @@
+"""The command line at home: help, making a node, trust lists, registry, share codes, keys."""
+
+import csv
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from node import settings
+from node.cli.app import app
+from node.cli.output import EXIT_STATUS
+from node.errors import Code
+from tests.integration.command_line import (
+    BIRTH_DATE,
+    COLUMNS,
+    ROOT,
+    done,
+    found_nodes,
+    rows,
+    run,
+    start,
+)
+
+_NOBODY = "XA-9999-000001"
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A federation of XA with three credentials; tests that change it take a copy."""
+    place = tmp_path_factory.mktemp("founded")
+    found_nodes(place, "XA")
+    (place / "three.csv").write_text(f"{COLUMNS}\n{rows('XA', 1, 3)}")
+    done("--data", place / "XA", "registry", "import", place / "three.csv")
+    return place
+
+
+@pytest.fixture
+def place(founded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(founded, tmp_path / "place"))
+
+
+@pytest.fixture
+def data(place: Path) -> Path:
+    return place / "XA"
+
+
+def _refused(status: int, code: str, *arguments: str | Path, stdin: str = "") -> str:
+    """Run a command that has to be refused, in both forms; returns the reason."""
+    finished = run(*arguments, stdin=stdin)
+    assert finished.status == status, finished
+    assert finished.out == ""
+    assert "Traceback" not in finished.err
+    said = run(*arguments, "--json", stdin=stdin)
+    assert said.status == status
+    assert said.err == ""
+    assert said.content.keys() == {"code", "reason", "retry_after_s"}
+    reason: str = said.content["reason"]
+    assert said.content["code"] == code
+    assert finished.err == f"symbolon: {code}: {reason}\n"
+    return reason
+
+
+# --- help ----------------------------------------------------------------------------------
+
+
+def _commands() -> Iterator[tuple[str, Any]]:
+    waiting: list[tuple[str, Any]] = [("symbolon", typer.main.get_command(app))]
+    while waiting:
+        name, command = waiting.pop()
+        yield name, command
+        inner = getattr(command, "commands", {})
+        waiting += [(f"{name} {word}", found) for word, found in inner.items()]
+
+
+@pytest.mark.parametrize(("name", "command"), list(_commands()))
+def test_every_command_has_help_with_an_example_of_itself(name: str, command: Any) -> None:
+    assert command.help
+    examples = command.epilog.replace("--data xa ", "")
+    assert "Example" in examples
+    assert name in examples
+    for parameter in command.params:
+        assert parameter.help, parameter.name
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [one for one in _commands() if not hasattr(one[1], "commands")]
+)
+def test_every_command_takes_json_as_its_output(name: str, command: Any) -> None:
+    assert "--json" in {option for parameter in command.params for option in parameter.opts}, name
+
+
+def test_help_loads_nothing_that_takes_long() -> None:
+    program = "import sys, node.cli.app; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"aiohttp", "cryptography", "google.protobuf", "grpc", "msgspec", "rich"}
+    assert heavy.isdisjoint(loaded)
+    assert {"sqlalchemy", "structlog", "uvloop"}.isdisjoint(loaded)
+
+
+def test_help_names_every_exit_status_and_command() -> None:
+    shown = run("--help")
+    assert shown.status == 0
+    for word in ("init", "serve", "ask", "registry", "0 done", "5 defect", "SYMBOLON_DATA"):
+        assert word in shown.out
+
+
+def test_version_is_printed_and_nothing_else() -> None:
+    from node import __version__
+
+    shown = run("--version")
+    assert (shown.status, shown.out) == (0, f"symbolon {__version__}\n")
+
+
+def test_every_refusal_has_an_exit_status() -> None:
+    assert EXIT_STATUS.keys() == set(Code)
+    assert set(EXIT_STATUS.values()) == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nonsense",), "No such command 'nonsense'"),
+        (("registry", "shwo"), "Did you mean 'show'"),
+        (("registry", "show"), "Missing argument 'NUMBER'"),
+        (("init", "--node", "XA"), "Missing option '--authority'"),
+        (("key", "list", "--nonsense"), "No such option"),
+        (("share", "create", _NOBODY, "--purpose", "fun"), "'fun' is not one of"),
+        (("receipt", "verify", "/nowhere"), "does not exist"),
+    ],
+)
+def test_refuses_wrong_usage_and_names_the_help(arguments: tuple[str, ...], said: str) -> None:
+    reason = _refused(2, "malformed", *arguments)
+    assert said in reason
+    assert "--help' shows how" in reason
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve",),
+        ("trust", "show"),
+        ("registry", "show", _NOBODY),
+        ("share", "list", _NOBODY),
+        ("key", "list"),
+        ("journal", "show"),
+        ("journal", "verify"),
+        ("journal", "export", "/nowhere"),
+    ],
+)
+def test_says_how_to_make_a_node_where_there_is_none(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert "symbolon init" in _refused(3, "unknown", "--data", tmp_path / "none", *arguments)
+
+
+def test_takes_the_data_directory_from_the_environment(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tests.integration.command_line._environment",
+        lambda: {**os.environ, "SYMBOLON_DATA": str(data)},
+    )
+    assert done("registry", "show", "XA-2020-000001")["title"] == "Soudeur"
+
+
+def test_ends_quietly_when_nobody_reads_on(data: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "node", "--data", str(data), "journal", "show"],
+        cwd=ROOT,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (141, b"")
+
+
+# --- init ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(founded: Path) -> Path:
+    return founded / "federation.key.vkey"
+
+
+def _init(data: Path, root: Path, *more: str) -> tuple[str | Path, ...]:
+    words = ("init", "--node", "XD", "--authority", "Behörde für \"XD\"", "--root", root)
+    return ("--data", data, *words, *more)
+
+
+def test_init_makes_all_that_a_node_needs(tmp_path: Path, root: Path) -> None:
+    data = tmp_path / "deep" / "xd"
+    made = done(*_init(data, root, "--http", "127.0.0.1:0"))
+    assert made["root"] == root.read_text().strip()
+    assert sorted(path.name for path in data.iterdir()) == [
+        *("keys", "node.db", "node.json", "root.vkey", "symbolon.toml"),
+    ]
+    assert data.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (data / "keys").iterdir())
+    read = settings.load(data)
+    assert (read.node.id, read.node.authority) == ("XD", 'Behörde für "XD"')
+    assert read.listen.endpoint == "127.0.0.1:7471"
+    assert json.loads((data / "node.json").read_bytes())["journal"]["origin"] == read.node.origin
+    assert any("free port" in note for note in made["notes"])
+    assert any("from this machine only" in note for note in made["notes"])
+
+
+def test_init_shows_the_fingerprint_and_what_to_do_next(tmp_path: Path, root: Path) -> None:
+    shown = run(*_init(tmp_path / "xd", root, "--endpoint", "xd.example:7471"))
+    assert shown.status == 0
+    assert "fingerprint" in shown.out
+    assert "node.json to the federation" in shown.out
+    assert "from this machine only" not in shown.out
+
+
+def test_init_never_touches_a_node_that_is_there(data: Path, root: Path) -> None:
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    reason = _refused(3, "conflict", *_init(data, root))
+    assert "made once" in reason
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--node", "xd"), "node.id: must be a node id"),
+        (("--authority", ""), "--authority: is missing"),
+        (("--origin", "two words"), "key name"),  # found after the keys are made
+        (("--endpoint", "not/a/host:1"), "endpoint must be host:port"),  # after the journal
+        (("--endpoint", "nowhere"), "--endpoint: must be host:port"),
+        (("--grpc", "127.0.0.1:0"), "port 0 would be another port at each start"),
+        (("--grpc", "127.0.0.1:99999"), "--grpc: must be host:port"),
+        (("--grpc", "0.0.0.0:7471"), "say which host:port peers dial"),
+    ],
+)
+def test_init_leaves_nothing_behind_when_it_fails(
+    more: tuple[str, ...], said: str, tmp_path: Path, root: Path
+) -> None:
+    assert said in _refused(2, "malformed", *_init(tmp_path / "deep" / "xd", root, *more))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_refuses_a_root_that_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "root").write_text("nonsense")
+    assert "root key" in _refused(2, "malformed", *_init(tmp_path / "xd", tmp_path / "root"))
+
+
+def test_init_says_that_a_port_is_taken(tmp_path: Path, root: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        made = done(*_init(tmp_path / "xd", root, "--grpc", address, "--http", "127.0.0.1:0"))
+    assert any(f"something listens at {address}" in note for note in made["notes"])
+
+
+# --- trust ---------------------------------------------------------------------------------
+
+
+def test_trust_key_is_secret_and_never_overwritten(tmp_path: Path) -> None:
+    made = done("trust", "new-key", tmp_path / "key", "--name", "example.org/trust")
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "key.vkey").read_text() == f"{made['verifier']}\n"
+    assert made["verifier"].startswith("example.org/trust+")
+    _refused(3, "conflict", "trust", "new-key", tmp_path / "key")
+    (tmp_path / "key.vkey").unlink()
+    _refused(3, "conflict", "trust", "new-key", tmp_path / "key")
+    _refused(2, "malformed", "trust", "new-key", tmp_path / "other", "--name", "two words")
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_trust_lists_only_go_forward(place: Path) -> None:
+    sign = ("trust", "sign", place / "trust", "--key", place / "federation.key")
+    assert done(*sign)["version"] == 2
+    assert done(*sign, "--version", "7", "--days", "1")["version"] == 7
+    assert "never go back" in _refused(3, "conflict", *sign, "--version", "7")
+    assert run(*sign).status == 0
+    assert done(*sign)["version"] == 9
+
+
+def test_trust_sign_refuses_what_does_not_belong(place: Path) -> None:
+    trust = place / "trust"
+    sign = ("trust", "sign", trust, "--key", place / "federation.key")
+    (trust / "notes.json").write_text("{}")
+    assert "notes.json" in _refused(2, "malformed", *sign)
+    (trust / "notes.json").rename(trust / "policy.json")
+    (trust / "policy.json").write_text('{"seals_required": ["rot13"]}')
+    assert "policy.json" in _refused(2, "malformed", *sign)
+    (trust / "policy.json").unlink()
+    done("trust", "new-key", place / "other.key")
+    other = ("trust", "sign", trust, "--key", place / "other.key")
+    assert "not a list that this key signed" in _refused(3, "unauthenticated", *other)
+    shutil.copy(place / "other.key.vkey", place / "federation.key.vkey")
+    assert "not of one key" in _refused(3, "conflict", *sign)
+    shutil.rmtree(trust)
+    trust.mkdir()
+    assert "holds no node" in _refused(2, "malformed", *other)
+
+
+def test_trust_show_tells_what_is_there_and_what_was_adopted(place: Path, data: Path) -> None:
+    shown = done("--data", data, "trust", "show")
+    assert (shown["version"], shown["adopted"], shown["expired"]) == (1, True, False)
+    assert [node["node"] for node in shown["nodes"]] == ["XA"]
+    assert {one["id"] for one in shown["agreements"]} == {"xa-xb", "xa-xc", "xb-xc"}
+    done("trust", "sign", place / "trust", "--key", place / "federation.key")
+    shutil.copy(place / "trust" / "list.note", data / "trust" / "list.note")
+    shown = done("--data", data, "trust", "show")
+    assert (shown["version"], shown["adopted"], shown["adopted_version"]) == (2, False, 1)
+    words = run("--data", data, "trust", "show").out
+    assert "not this one yet, but version 1" in words
+
+
+def test_says_where_the_trust_list_belongs_while_there_is_none(data: Path) -> None:
+    shutil.rmtree(data / "trust")
+    change = ("registry", "revoke", "XA-2020-000001", "--ground", "Decision 1")
+    reason = _refused(4, "stale", "--data", data, *change)
+    assert str(data / "trust") in reason
+    assert done("--data", data, "registry", "show", "XA-2020-000001")["status"] == "active"
+
+
+# --- registry ------------------------------------------------------------------------------
+
+
+def test_import_reports_every_row_and_writes_all_or_nothing(data: Path, tmp_path: Path) -> None:
+    file, report = tmp_path / "mixed.csv", tmp_path / "rejected.csv"
+    wrong = rows("XA", 5, 5).replace("7212", "welder").replace(BIRTH_DATE, "14.3.1991")
+    file.write_text(f"{COLUMNS}\n{rows('XA', 3, 4)}{wrong}{rows('XB', 6, 6)}")
+    command = ("--data", data, "registry", "import", file)
+    finished = run(*command, "--json", "--report", report)
+    assert finished.status == 2
+    said = finished.content
+    assert {name: said[name] for name in ("written", "accepted", "unchanged")} == {
+        "written": False,
+        "accepted": 1,
+        "unchanged": 1,
+    }
+    expected = [(4, "birth_date"), (4, "isco08"), (5, "number")]
+    assert sorted((one["row"], one["field"]) for one in said["rejected"]) == expected
+    with report.open(encoding="utf-8", newline="") as opened:
+        written = sorted((int(row["row"]), row["field"]) for row in csv.DictReader(opened))
+    assert written == expected
+    _refused(3, "unknown", "--data", data, "registry", "show", "XA-2020-000004")
+    words = run(*command)
+    assert "nothing was written" in words.out
+    assert "welder" not in words.out + words.err
+    kept = run(*command, "--keep-good", "--json")
+    assert (kept.status, kept.content["written"], kept.content["rejected_rows"]) == (1, True, 2)
+    assert done("--data", data, "registry", "show", "XA-2020-000004")["status"] == "active"
+
+
+def test_import_says_again_what_is_there_and_changes_nothing(data: Path, founded: Path) -> None:
+    before = done("--data", data, "journal", "verify")["size"]
+    content = (founded / "three.csv").read_text()
+    said = done("--data", data, "registry", "import", "-", stdin=content)
+    assert (said["accepted"], said["unchanged"]) == (0, 3)
+    assert done("--data", data, "journal", "verify")["size"] == before
+
+
+def test_import_refuses_a_file_that_it_cannot_read(data: Path, tmp_path: Path) -> None:
+    command = ("--data", data, "registry", "import")
+    assert "No such file" in _refused(2, "malformed", *command, tmp_path / "none.csv")
+    (tmp_path / "header.csv").write_text("number,name\n")
+    assert "line 1" in _refused(2, "malformed", *command, tmp_path / "header.csv")
+
+
+def test_a_credential_is_issued_suspended_reinstated_and_revoked(
+    data: Path, tmp_path: Path
+) -> None:
+    shown = done("--data", data, "registry", "show", "XA-2020-000001")
+    file = tmp_path / "credential.json"
+    file.write_text(json.dumps({**shown, "number": "XA-2020-000009"}))
+    issue = ("--data", data, "registry", "issue", file)
+    assert done(*issue)["number"] == "XA-2020-000009"
+    assert "in the registry already" in _refused(3, "conflict", *issue)
+
+    def change(name: str) -> tuple[str | Path, ...]:
+        ground = ("--ground", "Decision 14/2026")
+        return ("--data", data, "registry", name, "XA-2020-000009", *ground)
+
+    assert done(*change("suspend"))["status"] == "suspended"
+    assert done(*change("reinstate"))["status"] == "active"
+    assert run(*change("revoke")).status == 0
+    assert "final" in _refused(3, "conflict", *change("reinstate"))
+    assert done("--data", data, "registry", "show", "XA-2020-000009")["status"] == "revoked"
+    assert "7212" in run("--data", data, "registry", "show", "XA-2020-000009").out
+
+
+def test_issue_takes_exactly_one_credential(data: Path) -> None:
+    issue = ("--data", data, "registry", "issue", "-")
+    assert "holds 0 credentials" in _refused(2, "malformed", *issue, stdin="[]")
+    assert "number: is missing" in _refused(2, "malformed", *issue, stdin="{}")
+    assert "line 1" in _refused(2, "malformed", *issue, stdin="{")
+
+
+# --- share codes ---------------------------------------------------------------------------
+
+
+def test_a_share_code_is_shown_once_listed_by_id_and_revoked(data: Path) -> None:
+    number = "XA-2020-000001"
+    create = ("--data", data, "share", "create", number, "--purpose", "employment")
+    listing = ("--data", data, "share", "list", number)
+    made = done(*create, "--fields", "title,isco08", "--uses", "3", "--days", "14")
+    assert made["fields"] == ["title", "isco08"]
+    shown = run(*create).out
+    assert "all fields" in shown
+    listed = done(*listing)["share_codes"]
+    assert [one["state"] for one in listed] == ["open", "open"]
+    assert listed[0]["id"] == made["id"]
+    assert made["share_code"] not in run(*listing).out
+    revoke = ("--data", data, "share", "revoke")
+    assert done(*revoke, stdin=made["share_code"].lower())["index"] > 0
+    assert "ended already" in _refused(3, "conflict", *revoke, stdin=made["share_code"])
+    by_id = (*revoke, number, "--id", listed[1]["id"][:12])
+    assert run(*by_id).status == 0
+    assert "ended already" in _refused(3, "conflict", *by_id)
+    assert [one["state"] for one in done(*listing)["share_codes"]] == ["revoked", "revoked"]
+
+
+def test_share_commands_refuse_what_cannot_be(data: Path) -> None:
+    share = ("--data", data, "share")
+    create = (*share, "create", "XA-2020-000001", "--purpose", "employment")
+    assert "shoe_size" in _refused(2, "malformed", *create, "--fields", "title,shoe_size")
+    assert "uses: must be 1" in _refused(2, "malformed", *create, "--uses", "0")
+    nobody = (*share, "create", _NOBODY, "--purpose", "employment")
+    assert "no such credential" in _refused(3, "unknown", *nobody)
+    reason = _refused(2, "malformed", *share, "revoke", stdin="XA-7K3M-9QXT-2FDR-H4W0")
+    assert "read it again" in reason
+    assert "7K3M" not in reason
+    assert "both or neither" in _refused(2, "malformed", *share, "revoke", "XA-2020-000001")
+
+
+# --- API keys ------------------------------------------------------------------------------
+
+
+def test_an_api_key_is_given_once_listed_and_revoked(data: Path, tmp_path: Path) -> None:
+    key = ("--data", data, "key")
+    create = (*key, "create", "--name", "Harbour Steel", "--register-id", "4711", "--sector", "C25")
+    out = tmp_path / "harbour.key"
+    made = done(*create, "--out", out)
+    assert "key" not in made
+    assert out.read_text().startswith("symbolon_")
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert "never overwritten" in _refused(3, "conflict", *create, "--out", out)
+    assert "symbolon_" in run(*create).out
+    listed = run(*key, "list")
+    assert made["id"] in listed.out
+    assert "symbolon_" not in listed.out
+    assert run(*key, "revoke", made["id"]).status == 0
+    assert "no API key" in _refused(3, "unknown", *key, "revoke", made["id"])
+    revoked = {one["id"]: one["revoked_at"] for one in done(*key, "list")["keys"]}
+    assert revoked[made["id"]] is not None
+    assert list(revoked.values()).count(None) == 1
+
+
+# --- serve ---------------------------------------------------------------------------------
+
+
+def test_serve_refuses_to_start_without_a_trust_list(data: Path) -> None:
+    shutil.rmtree(data / "trust")
+    finished = run("--data", data, "serve", "--json")
+    assert (finished.status, finished.content["code"]) == (4, "stale")
+
+
+@pytest.mark.parametrize("door", ["grpc", "http"])
+def test_serve_explains_a_port_that_is_taken(data: Path, door: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        file = data / settings.FILE_NAME
+        lines = file.read_text().splitlines()
+        address = f'{door} = "127.0.0.1:{taken.getsockname()[1]}"'
+        changed = [address if line.startswith(f"{door} =") else line for line in lines]
+        file.write_text("\n".join(changed))
+        finished = run("--data", data, "serve", "--json")
+    assert (finished.status, finished.content["code"]) == (3, "conflict")
+    assert f"listen.{door}" in finished.content["reason"]
+    assert "another port" in finished.content["reason"]
+
+
+def test_serve_refuses_settings_with_an_unknown_key(data: Path) -> None:
+    file = data / settings.FILE_NAME
+    file.write_text(file.read_text() + "\n[nonsense]\nx = 1\n")
+    reason = _refused(2, "malformed", "--data", data, "serve")
+    assert "nonsense" in reason
+
+
+def test_two_processes_work_on_one_node_at_the_same_time(data: Path) -> None:
+    numbers = [f"XA-2020-{number:06}" for number in (1, 2, 3)]
+    changes = [
+        start("--data", data, "registry", "revoke", number, "--ground", "D 1", "--json")
+        for number in numbers
+    ]
+    indices = [json.loads(change.communicate(timeout=60)[0])["index"] for change in changes]
+    assert len(set(indices)) == len(numbers)
+    assert done("--data", data, "journal", "verify")["size"] == max(indices) + 1
+
+

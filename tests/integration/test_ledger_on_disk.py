@@ -1,0 +1,283 @@
+"""The SQL ledger alone: what is tampered with shows, and two writers keep one journal."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from node.errors import Code, Refusal
+from node.flows.ports import Draft, Question
+from node.model.credential import Field
+from node.model.decide import Facts, decide
+from node.model.merkle import leaf_hash, verify_consistency, verify_inclusion
+from node.model.seal import Sealed, commitment
+from node.model.share_code import make
+from node.model.statement import (
+    Answer,
+    Body,
+    ConsentGiven,
+    CredentialRegistered,
+    Outcome,
+    Purpose,
+    Statement,
+)
+from node.wire.codec import decode_statement, encode_statement
+from tests.federation import DAY_US, START
+from tests.ledgers import DiskShelf
+from tests.nodes import BORN, Log, query_to, selector
+from tests.world import sample_credential, sample_trust
+
+VIEW = sample_trust().view
+CODE = make("XA", bytes(range(10)))
+
+
+def draft(body: Body) -> Draft:
+    return Draft(body, encode_statement(Statement("XA", START, VIEW.reference, body)))
+
+
+def asked(number: int) -> Draft:
+    return draft(query_to("XB", "XA", START, nonce=number.to_bytes(16, "big")))
+
+
+@asynccontextmanager
+async def opened(path: Path, *, seed: int = 1) -> AsyncIterator[DiskShelf]:
+    shelf = DiskShelf(path, seed=seed)
+    await shelf.open()
+    try:
+        yield shelf
+    finally:
+        await shelf.close()
+
+
+# --- tampering -----------------------------------------------------------------------------
+
+
+def flip(connection: sqlite3.Connection, table: str, column: str, where: str, at: int = 40) -> None:
+    """Change one bit in the middle of a stored value, as a failing disk or an intruder would."""
+    ((value,),) = connection.execute(f"SELECT {column} FROM {table} WHERE {where}")  # noqa: S608 - constants
+    at %= len(value)
+    changed = value[:at] + bytes([value[at] ^ 4]) + value[at + 1 :]
+    connection.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (changed,))  # noqa: S608
+
+
+Tampering = Callable[[sqlite3.Connection], object]
+TAMPERED: dict[str, Tampering] = {
+    "a statement": lambda db: flip(db, "entry", "statement", "position = 150"),
+    "a salt": lambda db: flip(db, "entry", "salt", "position = 299"),
+    "a whole tile": lambda db: flip(db, "tile", "hashes", "level = 0 AND number = 0"),
+    "the last tile": lambda db: flip(db, "tile", "hashes", "level = 0 AND number = 1"),
+    "an upper tile": lambda db: flip(db, "tile", "hashes", "level = 1 AND number = 0"),
+    "the head's root": lambda db: flip(db, "head", "root", "id = 1"),
+    "the head's size": lambda db: db.execute("UPDATE head SET size = 299"),
+    "an entry removed": lambda db: db.execute("DELETE FROM entry WHERE position = 7"),
+    "the last entry removed": lambda db: db.execute("DELETE FROM entry WHERE position = 299"),
+    "two entries exchanged": lambda db: db.executescript(
+        "UPDATE entry SET position = 1000 WHERE position = 5;"
+        "UPDATE entry SET position = 5 WHERE position = 6;"
+        "UPDATE entry SET position = 6 WHERE position = 1000;"
+    ),
+    "an entry added": lambda db: db.execute(
+        "INSERT INTO entry SELECT 300, kind, salt, statement FROM entry WHERE position = 0"
+    ),
+    "a tile removed": lambda db: db.execute("DELETE FROM tile WHERE level = 0 AND number = 0"),
+    "a tile cut short": lambda db: db.execute(
+        "UPDATE tile SET hashes = substr(hashes, 1, 1024) WHERE level = 0 AND number = 0"
+    ),
+}
+
+
+@pytest.mark.parametrize("tampered", TAMPERED)
+async def test_the_check_finds_what_was_tampered_with(tmp_path: Path, tampered: str) -> None:
+    path = tmp_path / "node.db"
+    async with opened(path) as shelf:
+        for start in range(0, 300, 60):
+            await shelf.ledger.append([asked(number) for number in range(start, start + 60)])
+        assert await shelf.ledger.check() == 300
+    with closing(sqlite3.connect(path)) as connection, connection:
+        TAMPERED[tampered](connection)
+    async with opened(path) as shelf:
+        with pytest.raises(Refusal) as refusal:
+            await shelf.ledger.check()
+        assert refusal.value.code is Code.DEFECT
+
+
+@pytest.mark.parametrize("tampered", ["the last tile", "the head's root", "an upper tile"])
+async def test_nothing_is_signed_on_top_of_a_broken_edge(tmp_path: Path, tampered: str) -> None:
+    path = tmp_path / "node.db"
+    async with opened(path) as shelf:
+        await shelf.ledger.append([asked(number) for number in range(300)])
+        before = await shelf.sql.checkpoint()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        TAMPERED[tampered](connection)
+    async with opened(path) as shelf:
+        with pytest.raises(Refusal) as refusal:
+            await shelf.ledger.append([asked(300)])
+        assert refusal.value.code is Code.DEFECT
+        assert await shelf.sql.checkpoint() == before
+
+
+# --- two writers ---------------------------------------------------------------------------
+
+
+def holds(sealed: Sealed) -> int:
+    """Check a seal of XA's and return the size of its checkpoint."""
+    opened_note = VIEW.open_checkpoint(VIEW.node("XA"), sealed.checkpoint, START)
+    size, root = opened_note.checkpoint.size, opened_note.checkpoint.root
+    leaf = leaf_hash(commitment(sealed.statement, sealed.salt))
+    verify_inclusion(sealed.index, size, leaf, sealed.path, root)
+    return size
+
+
+async def test_two_ledgers_on_one_file_keep_one_journal(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        path = tmp_path / "node.db"
+        shelves = [await stack.enter_async_context(opened(path, seed=seed)) for seed in (1, 2)]
+
+        async def write(shelf: DiskShelf, first: int) -> list[Sealed]:
+            seals = []
+            for number in range(first, first + 60):
+                (recorded,) = await shelf.ledger.append([asked(number)])
+                assert recorded.sealed is not None
+                seals.append(recorded.sealed)
+            return seals
+
+        written = await asyncio.gather(
+            *(
+                write(shelf, turn * 1000 + part * 100)
+                for turn, shelf in enumerate(shelves)
+                for part in range(3)
+            )
+        )
+        seals = [sealed for part in written for sealed in part]
+        assert sorted(sealed.index for sealed in seals) == list(range(360))
+        for sealed in seals:
+            holds(sealed)
+        assert [await shelf.ledger.check() for shelf in shelves] == [360, 360]
+        assert await shelves[0].sql.checkpoint() == await shelves[1].sql.checkpoint()
+
+
+async def test_every_checkpoint_of_two_writers_extends_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    async with opened(path, seed=1) as one, opened(path, seed=2) as other:
+        for number in range(0, 40, 2):
+            await asyncio.gather(
+                one.ledger.append([asked(number)]), other.ledger.append([asked(number + 1)])
+            )
+        with closing(sqlite3.connect(path)) as connection:
+            notes = connection.execute("SELECT note FROM checkpoint ORDER BY size").fetchall()
+        checkpoints = [
+            VIEW.open_checkpoint(VIEW.node("XA"), note, START).checkpoint for (note,) in notes
+        ]
+        assert [checkpoint.size for checkpoint in checkpoints] == list(range(41))
+        for older, newer in pairwise(checkpoints[1:]):
+            path_between = await one.sql.consistency(older.size, newer.size)
+            verify_consistency(older.size, newer.size, path_between, older.root, newer.root)
+
+
+async def test_an_import_and_a_serving_process_share_one_journal(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    async with opened(path, seed=1) as serving, opened(path, seed=2) as importing:
+        imported, *recorded = await asyncio.gather(
+            importing.ledger.append_many(asked(number) for number in range(3000)),
+            *(serving.ledger.append([asked(10_000 + number)]) for number in range(50)),
+        )
+        assert imported == 3000
+        for (one,) in recorded:
+            assert one.sealed is not None
+            holds(one.sealed)
+        assert await serving.ledger.check() == 3050
+
+
+def judge(question: Question, facts: Facts) -> Draft:
+    agreement = VIEW.agreement_between("XA", "XB", START)
+    answer = decide(question.query, question.counterpart.commitment, facts, agreement, START)
+    statement = encode_statement(Statement("XA", START, VIEW.reference, answer))
+    return Draft(answer, statement, counterpart=question.counterpart, asked_at=question.said_at)
+
+
+def questions(count: int) -> list[Question]:
+    """Return queries of XB's for the one share code."""
+    log = Log("XB")
+    queries = [
+        query_to("XA", "XB", START, selector=selector(CODE), nonce=number.to_bytes(16, "big"))
+        for number in range(count)
+    ]
+    said = [encode_statement(Statement("XB", START, VIEW.reference, query)) for query in queries]
+    return [
+        Question(log.counterpart(sealed), START, query)
+        for sealed, query in zip(log.seal(*said), queries, strict=True)
+    ]
+
+
+def registry(uses: int) -> list[Draft]:
+    given = ConsentGiven(
+        CODE.digest,
+        CODE.holder_proof(BORN),
+        sample_credential().number,
+        Purpose.EMPLOYMENT,
+        (Field.TITLE,),
+        uses,
+        START + DAY_US,
+        "",
+    )
+    return [draft(CredentialRegistered(sample_credential())), draft(given)]
+
+
+def outcome(reply: Sealed | Refusal) -> Outcome:
+    assert isinstance(reply, Sealed), reply
+    body = decode_statement(reply.statement).body
+    assert isinstance(body, Answer)
+    assert body.registry_position == reply.index
+    return body.outcome
+
+
+async def test_two_ledgers_answer_each_question_once_and_count_each_use(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    async with opened(path, seed=1) as one, opened(path, seed=2) as other:
+        await one.ledger.append(registry(uses=7))
+        waiting = questions(20)
+        replies = await asyncio.gather(
+            *(
+                shelf.ledger.answer([question], judge)
+                for question in waiting
+                for shelf in (one, other)
+            )
+        )
+        pairs = list(zip(replies[::2], replies[1::2], strict=True))
+        assert all(first == second for first, second in pairs)
+        outcomes = [outcome(first) for ((first,), _) in pairs]
+        assert outcomes.count(Outcome.CONFIRMED) == 7
+        assert outcomes.count(Outcome.NOT_CONFIRMED) == 13
+        assert await one.ledger.check() == 22
+
+
+# --- a disk that refuses -------------------------------------------------------------------
+
+
+async def test_a_database_that_refuses_to_write_answers_nobody_and_recovers(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    async with opened(path) as shelf:
+        await shelf.ledger.append(registry(uses=1))
+        (question,) = questions(1)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON entry "
+                "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+            )
+            for work in (
+                shelf.ledger.answer([question], judge),
+                shelf.ledger.append([asked(1)]),
+                shelf.ledger.append_many(asked(number) for number in range(3)),
+            ):
+                with pytest.raises(Refusal):
+                    await work
+            assert await shelf.ledger.check() == 2
+            connection.execute("DROP TRIGGER full")
+            connection.commit()
+        (reply,) = await shelf.ledger.answer([question], judge)
+        assert outcome(reply) is Outcome.CONFIRMED
+        assert await shelf.ledger.check() == 3

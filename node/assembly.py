@@ -183,6 +183,7 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
         peers = GrpcPeers(
             TlsIdentity(keys.tls_key_pem, keys.tls_certificate_pem),
             trust,
+            clock,
             timeout_s=exchange.peer_timeout_s,
             parcels_in_flight=exchange.parcels_in_flight,
         )

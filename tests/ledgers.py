@@ -1,20 +1,50 @@
-"""Ledgers for tests: the fake in memory and the real one on disk, opened in the same way."""
+"""Ledgers for tests, in memory and on disk, and statements to journal in them.
+
+XA keeps the ledger, XB asks; there is one credential and one share code, CODE.
+"""
 
 import sqlite3
 from abc import ABC, abstractmethod
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from node.flows.ports import Ledger
-from node.model.merkle import EMPTY_ROOT
+from msgspec.structs import replace
+
+from node.errors import Refusal
+from node.flows.ports import Draft, Ledger, Question
+from node.model.credential import Field
+from node.model.decide import Facts, decide
+from node.model.merkle import EMPTY_ROOT, leaf_hash, verify_inclusion
 from node.model.note import Checkpoint, sign_checkpoint
+from node.model.seal import Sealed, commitment
+from node.model.share_code import ShareCode, make
+from node.model.statement import (
+    Answer,
+    Body,
+    ConsentGiven,
+    CredentialRegistered,
+    Purpose,
+    Statement,
+)
 from node.store import schema
 from node.store.database import Database
 from node.store.journal import Journal, create
 from node.store.ledger import SqlLedger
-from tests.federation import SECOND_US, START, journal_signers, origin
-from tests.world import FakeClock, MemoryLedger, seeded_randomness
+from node.wire.codec import decode_statement, encode_statement
+from tests.federation import DAY_US, SECOND_US, START, journal_signers, origin
+from tests.nodes import BORN, Log, query_to, selector
+from tests.world import (
+    FakeClock,
+    MemoryLedger,
+    sample_credential,
+    sample_trust,
+    seeded_randomness,
+)
 
+CODE = make("XA", bytes(range(10)))
+TRUST = sample_trust()
+AGREEMENT = TRUST.view.agreement_between("XA", "XB", START)
 EvidenceRow = tuple[str, str, bytes]
 
 
@@ -92,3 +122,93 @@ class DiskShelf(Shelf):
             return connection.execute(
                 "SELECT peer, kind, content FROM evidence ORDER BY id"
             ).fetchall()
+
+
+# --- what is said --------------------------------------------------------------------------
+
+
+def draft(body: Body, at: int = START, **beside: Any) -> Draft:
+    """Return a statement of XA's, ready to be journalled."""
+    said = Statement("XA", at, TRUST.view.reference, body)
+    return Draft(body, encode_statement(said), **beside)
+
+
+def given(code: ShareCode = CODE, uses: int = 1, **changes: Any) -> ConsentGiven:
+    consent = ConsentGiven(
+        code_digest=code.digest,
+        holder_proof=code.holder_proof(BORN),
+        credential=sample_credential().number,
+        purpose=Purpose.EMPLOYMENT,
+        fields=(Field.TITLE,),
+        uses=uses,
+        expires_at=START + DAY_US,
+        requester="",
+    )
+    return replace(consent, **changes)
+
+
+def registry(uses: int = 1) -> list[Draft]:
+    """Return a credential and its share code, ready to be journalled."""
+    return [draft(CredentialRegistered(sample_credential())), draft(given(uses=uses))]
+
+
+def asked(number: int = 0) -> Draft:
+    """Return a query of XA's to XB, each with another nonce."""
+    nonce = number.to_bytes(16, "big")
+    return draft(query_to("XB", "XA", START, nonce=nonce), key_id="key-1")
+
+
+class Xb:
+    """XB's journal, from which questions come."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.log = Log("XB", seed=seed)
+
+    def questions(self, count: int = 1, **changes: Any) -> list[Question]:
+        """Return queries for the share code under one checkpoint."""
+        query = query_to("XA", "XB", START, selector=selector(CODE))
+        queries = [
+            replace(query, **{"nonce": (self.log.size + n).to_bytes(16, "big"), **changes})
+            for n in range(count)
+        ]
+        said = [Statement("XB", START, TRUST.view.reference, one) for one in queries]
+        seals = self.log.seal(*map(encode_statement, said))
+        return [
+            Question(self.log.counterpart(sealed), START, query)
+            for sealed, query in zip(seals, queries, strict=True)
+        ]
+
+
+class Deciding:
+    """A judge that decides as nodes do; it remembers the facts that it was given."""
+
+    def __init__(self) -> None:
+        self.facts: list[Facts] = []
+
+    def __call__(self, question: Question, facts: Facts) -> Draft:
+        self.facts.append(facts)
+        answer = decide(
+            question.query, question.counterpart.commitment, facts, AGREEMENT, START + SECOND_US
+        )
+        return draft(
+            answer,
+            START + SECOND_US,
+            counterpart=question.counterpart,
+            asked_at=question.said_at,
+        )
+
+
+def read(reply: Sealed | Refusal) -> Answer:
+    assert isinstance(reply, Sealed), reply
+    body = decode_statement(reply.statement).body
+    assert isinstance(body, Answer)
+    return body
+
+
+def holds(sealed: Sealed) -> int:
+    """Check a seal of XA's and return the size of its checkpoint."""
+    opened = TRUST.view.open_checkpoint(TRUST.view.node("XA"), sealed.checkpoint, START)
+    size, root = opened.checkpoint.size, opened.checkpoint.root
+    leaf = leaf_hash(commitment(sealed.statement, sealed.salt))
+    verify_inclusion(sealed.index, size, leaf, sealed.path, root)
+    return size

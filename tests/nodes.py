@@ -3,7 +3,6 @@
 Federation  the sample federation; some of its nodes have a data directory
 Log         a peer's own journal: it seals whatever bytes it is given
 Dial        a peer's raw channel to a node: it sends whatever it is given
-Scene       one node, XA, and one peer, XB, that the test plays
 false_node  a server with a listed node's identity that replies whatever it is told to
 """
 
@@ -33,9 +32,7 @@ from node.model.seal import Sealed, commitment
 from node.model.share_code import ShareCode
 from node.model.statement import (
     AgreementReference,
-    Answer,
     Body,
-    CredentialRegistered,
     Purpose,
     Query,
     Requester,
@@ -55,8 +52,8 @@ from node.settings import (
 )
 from node.store.keys import read_keys
 from node.store.trust_files import write_bundle
-from node.wire.codec import decode_statement, encode_statement
-from node.wire.parcel import Item, Refused, decode_parcel, encode_parcel
+from node.wire.codec import encode_statement
+from node.wire.parcel import Item, decode_parcel, encode_parcel
 from node.wire.refusals import CODE_TRAILER
 from node.wire.stubs import NodeServiceStub, Parcel
 from tests.federation import (
@@ -422,93 +419,3 @@ async def for_ever(_queries: list[Sealed]) -> bytes:
     """Never reply."""
     await asyncio.Event().wait()
     return b""
-
-
-# --- one node and the peer that a test plays -----------------------------------------------
-
-
-class Scene:
-    """XA, running with one credential and a share code for it; XB's journal and channel."""
-
-    def __init__(self, home: Home, running: RunningNode, federation: Federation, xb: Dial) -> None:
-        self.home = home
-        self.running = running
-        self.federation = federation
-        self.xb = xb
-        self.log = Log("XB", clock=federation.clock)
-        self.code: ShareCode
-
-    @property
-    def now(self) -> int:
-        """XA's time, which is XB's too."""
-        return self.federation.clock()
-
-    async def share(self, **changes: Any) -> ShareCode:
-        """Make a share code for XA's credential."""
-        return await self.running.opened.sharing.create(
-            sample_credential().number, Purpose.EMPLOYMENT, tuple(Field), **{"uses": 100, **changes}
-        )
-
-    def query(self, **changes: Any) -> Query:
-        """Return a query that XA confirms, with whatever a test changes in it."""
-        query = query_to("XA", "XB", self.now, selector=selector(self.code))
-        return replace(query, **changes)
-
-    def statement(self, body: Body | None = None, **changes: Any) -> bytes:
-        """Return a statement of XB's: the good query where no other body is given."""
-        said = Statement("XB", self.now, self.federation.trust, body or self.query())
-        return encode_statement(replace(said, **changes))
-
-    def seal(self, statement: bytes | None = None) -> Sealed:
-        """Seal a statement in XB's journal; it has neighbours, so that its path is not empty."""
-        statement = self.statement() if statement is None else statement
-        return self.log.seal(b"before it", statement, b"after it", b"and the last of four")[1]
-
-    async def ask(self, **changes: Any) -> Answer:
-        """Send a query as XB and return XA's answer."""
-        return answer_in(await self.xb.exchange(self.seal(self.statement(self.query(**changes)))))
-
-    async def state(self) -> object:
-        """Return everything of XA's that a refused parcel must leave alone."""
-        ledger = self.running.opened.ledger
-        number = sample_credential().number
-        return (
-            await ledger.check(),
-            await ledger.checkpoint(),
-            await ledger.heights(),
-            await ledger.consents(number),
-            await ledger.credential(number),
-        )
-
-
-def answer_in(replies: Sequence[Item]) -> Answer:
-    """Return the answer in a parcel of one."""
-    (reply,) = replies
-    assert isinstance(reply, Sealed), reply
-    answer = decode_statement(reply.statement).body
-    assert isinstance(answer, Answer)
-    return answer
-
-
-def refused(code: Code, replies: Sequence[Item]) -> Refused:
-    """Check that a parcel of one was refused with a code."""
-    (reply,) = replies
-    assert isinstance(reply, Refused), reply
-    assert reply.code is code, reply.reason
-    return reply
-
-
-@asynccontextmanager
-async def staged(base: Path, **settings: Any) -> AsyncIterator[Scene]:
-    """Set the scene under a directory, with whatever settings of XA's a test changes."""
-    federation = Federation(base)
-    home = federation.add("XA", **settings)
-    federation.publish()
-    async with (
-        serving(home) as running,
-        dialled_as("XB", home, running.grpc_port) as xb,
-    ):
-        scene = Scene(home, running, federation, xb)
-        await say(running.opened, federation.clock, [CredentialRegistered(sample_credential())])
-        scene.code = await scene.share()
-        yield scene

@@ -24,6 +24,7 @@ from node.flows.ports import (
     Randomness,
     Recorded,
     Verification,
+    verification_id,
 )
 from node.model.credential import AssessmentMethod, AwardType, Credential, Status, Unit
 from node.model.decide import Consent
@@ -321,8 +322,8 @@ class MemoryLedger(Ledger):
             for query, asked_at in (_query(entry),)
         ]
 
-    async def verification(self, verification_id: str, key_id: str) -> Verification | None:
-        asked = self._asked(verification_id, key_id)
+    async def verification(self, wanted: str, key_id: str) -> Verification | None:
+        asked = self._asked(wanted, key_id)
         if asked is None:
             return None
         query, asked_at = _query(asked)
@@ -336,11 +337,11 @@ class MemoryLedger(Ledger):
                 answered_at = decode_statement(draft.statement).said_at
                 answer = _answer(draft)
         return Verification(
-            verification_id, key_id, query.audience, query, asked_at, answer, answered_at, no_answer
+            wanted, key_id, query.audience, query, asked_at, answer, answered_at, no_answer
         )
 
-    async def exchanged(self, verification_id: str, key_id: str) -> Exchanged | None:
-        asked = self._asked(verification_id, key_id)
+    async def exchanged(self, wanted: str, key_id: str) -> Exchanged | None:
+        asked = self._asked(wanted, key_id)
         settled = None if asked is None else self._books.settled.get(asked.commitment)
         if asked is None or settled is None:
             return None
@@ -355,10 +356,10 @@ class MemoryLedger(Ledger):
             extract(bundle, (self.node_id, draft.counterpart.peer)),
         )
 
-    def _asked(self, verification_id: str, key_id: str) -> Entry | None:
+    def _asked(self, wanted: str, key_id: str) -> Entry | None:
         for asked, index in self._books.asked.items():
             entry = self._books.entries[index]
-            if asked.hex() == verification_id and entry.draft.key_id == key_id:
+            if verification_id(index, asked) == wanted and entry.draft.key_id == key_id:
                 return entry
         return None
 

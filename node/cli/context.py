@@ -80,12 +80,11 @@ def act(
         work: what to do.
         stating: it journals statements, which name the trust list in force; so adopt that first.
     """
+    data, settings = settings_of(context)  # first, so that a wrong directory shows at once
     from node.cli.logs import set_up_logs
 
     set_up_logs("debug" if caller(context).verbose else "warning")
     from node import assembly
-
-    data, settings = settings_of(context)
 
     async def session() -> _Result:
         async with assembly.opened_node(data, settings) as opened:

@@ -129,7 +129,8 @@ def _cancel_on_signals() -> None:
     loop, playing = asyncio.get_running_loop(), asyncio.current_task()
     if playing is not None:
         for number in _SIGNALS:
-            loop.add_signal_handler(number, playing.cancel)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, playing.cancel)  # nohup holds, though
 
 
 async def _stay(following: "Sequence[Suggestion]", telling: "Telling") -> None:

@@ -53,6 +53,12 @@ class Answered(Struct, frozen=True):
         """What the answer says; empty where there is none."""
         return str(self.reply.json().get("outcome") or "")
 
+    def __str__(self) -> str:
+        """Return whom it was about, by number, and what came back."""
+        body = self.reply.json()
+        said = body.get("meaning") or body.get("detail")
+        return f"{self.question.credential.number}: HTTP {self.reply.status}, {said}"
+
     def is_right(self, today: date) -> bool:
         """Tell whether the answer says what the sample file says."""
         shown = self.reply.json().get("disclosed", {})
@@ -68,7 +74,7 @@ class Rush(Struct, frozen=True):
     """What came of a thousand questions; times in seconds."""
 
     answered: tuple[Answered, ...]
-    wrong: int
+    wrong: tuple[Answered, ...]
     took_s: float
     outcomes: dict[str, int]
 
@@ -129,7 +135,7 @@ async def rush(questions: Sequence[Question]) -> Rush:
     answered = tuple(map(Answered, questions, replies))
     return Rush(
         answered,
-        sum(not one.is_right(today) for one in answered),
+        tuple(one for one in answered if not one.is_right(today)),
         took_s,
         dict(Counter(one.outcome or "none" for one in answered).most_common()),
     )

@@ -4,11 +4,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
 from node.cli.demo_employers import question
 from node.cli.demo_story import RECEIPT, WELDER, Stage
+
+_LINE_LENGTH: Final = 94
 
 
 class Suggestion(Struct, frozen=True):
@@ -29,41 +32,65 @@ async def suggestions(stage: Stage) -> list[Suggestion]:
     question_file = directory / "question.json"
     question_file.write_text(f"{asked}\n")
     home, away = stage.node("XC"), stage.node("XA")
-    curl = f"curl -sS -w '\\n' -H @{_quoted(employer.header_file)}"
+    curl = ("curl -sS -w '\\n'", f"-H @{_quoted(employer.header_file)}")
     root = f"--root {_quoted(stage.federation.root)}"
-    at_home, at_away = f"--data {_quoted(home.data)}", f"--data {_quoted(away.data)}"
-    receipt = _quoted(directory / RECEIPT)
-    journals = " ".join(_quoted(node.data) for node in stage.federation.nodes.values())
     suggested = [
-        Suggestion(
+        _suggestion(
             f"Ask Cassara's node about the welder, as {employer.name}",
-            f"{curl} -H 'Content-Type: application/json' \\\n"
-            f"  -d {shlex.quote(asked)} \\\n"
-            f"  {home.url}/v1/verifications",
+            *(*curl, "-H 'Content-Type: application/json'", f"-d {shlex.quote(asked)}"),
+            f"{home.url}/v1/verifications",
         ),
-        Suggestion("Is the node well?", f"curl -sS -w '\\n' {home.url}/health/ready"),
-        Suggestion("Its figures, for Prometheus", f"curl -sS {home.url}/metrics"),
-        Suggestion("The signed head of its journal", f"curl -sS {away.url}/journal/checkpoint"),
-        Suggestion("The API's description", f"curl -sS -w '\\n' {home.url}/openapi.json"),
+        _suggestion("Is the node well?", "curl -sS -w '\\n'", f"{home.url}/health/ready"),
+        _suggestion("Its figures, for Prometheus", "curl -sS", f"{home.url}/metrics"),
+        _suggestion("The signed head of a journal", "curl -sS", f"{away.url}/journal/checkpoint"),
+        _suggestion("The API's description", "curl -sS -w '\\n'", f"{home.url}/openapi.json"),
     ]
     if stage.receipt_path:
-        suggested.insert(
-            1, Suggestion("Fetch the welder's receipt", f"{curl} {home.url}{stage.receipt_path}")
-        )
-    as_employer = f"--node-url {home.url} --key-file {_quoted(employer.key_file)}"
+        receipt_url = f"{home.url}{stage.receipt_path}"
+        suggested.insert(1, _suggestion("Fetch the welder's receipt", *curl, receipt_url))
     program = _program()
-    commands = (
-        (
+    return [
+        *suggested,
+        _suggestion(
             "The same question on the command line",
-            f"ask {as_employer} --request {_quoted(question_file)}",
+            *(program, "ask", f"--node-url {home.url}", f"--key-file {_quoted(employer.key_file)}"),
+            f"--request {_quoted(question_file)}",
         ),
-        ("Check a receipt offline", f"receipt verify {receipt} {root}"),
-        ("See the credential at home", f"{at_away} registry show {WELDER}"),
-        ("Be the holder", f"{at_away} share create {WELDER} --purpose employment --uses 3"),
-        ("Look into a journal", f"{at_home} journal show --limit 10"),
-        ("Be the auditor", f"audit replay {journals} {root}"),
-    )
-    return [*suggested, *(Suggestion(what, f"{program} {command}") for what, command in commands)]
+        _suggestion(
+            "Check a receipt offline",
+            *(program, "receipt verify", _quoted(directory / RECEIPT), root),
+        ),
+        _suggestion(
+            "See the credential at home",
+            *(program, f"--data {_quoted(away.data)}", "registry show", WELDER),
+        ),
+        _suggestion(
+            "Be the holder",
+            *(program, f"--data {_quoted(away.data)}", "share create", WELDER),
+            *("--purpose employment", "--uses 3"),
+        ),
+        _suggestion(
+            "Look into a journal",
+            *(program, f"--data {_quoted(home.data)}", "journal show", "--limit 10"),
+        ),
+        _suggestion(
+            "Be the auditor",
+            *(program, "audit replay"),
+            *(_quoted(node.data) for node in stage.federation.nodes.values()),
+            root,
+        ),
+    ]
+
+
+def _suggestion(what: str, *parts: str) -> Suggestion:
+    """Put parts on as few lines as fit, joined as a shell joins them."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) > _LINE_LENGTH:
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}"
+    return Suggestion(what, " \\\n".join(lines))
 
 
 def _program() -> str:

@@ -37,7 +37,8 @@ class Telling:
     def chapter(self, mark: str, title: str) -> None:
         """Begin a part of it, with its number, if it has one, before its title."""
         self._console.print()
-        self._console.print(Text.assemble((f"{mark:<3}", "bold cyan"), (title, "bold")))
+        before = f"{mark:<3}" if mark else ""
+        self._console.print(Text.assemble((before, "bold cyan"), (title, "bold")))
 
     def gap(self) -> None:
         """Leave a line empty."""

@@ -163,12 +163,12 @@ def serve(context: typer.Context, as_json: Json = False) -> None:
     A stop takes no new work and lets what is under way end. With --json one line says when the
     doors are open, and at which ports.
     """
+    data, settings = settings_of(context)
     from node.cli.logs import set_up_logs
 
     set_up_logs("debug" if caller(context).verbose else "info")
     import uvloop
 
-    data, settings = settings_of(context)
     uvloop.run(_serve(data, settings, as_json=as_json))
 
 

@@ -28,7 +28,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 
 Json = dict[str, Any]
 
-_ID: Final = "4f0c1d9a7be24c53a1f60d8e92b7c3405d2e8861b0c94f7d9e13a05b7c62f8d4"
+_ID: Final = "00000000000007d54f0c1d9a7be24c53a1f60d8e92b7c340"
 _ASKED_AT: Final = datetime(2026, 11, 23, 9, 0, 0, 120_000, tzinfo=UTC)
 _ANSWERED_AT: Final = datetime(2026, 11, 23, 9, 0, 0, 161_500, tzinfo=UTC)
 _GOOD_UNTIL: Final = datetime(2026, 11, 24, 9, 0, 0, 140_250, tzinfo=UTC)

@@ -26,6 +26,7 @@ from node.flows.ports import (
     Draft,
     Employer,
     Evidence,
+    FalseReply,
     Ledger,
     OpenQuestion,
     Peers,
@@ -126,14 +127,15 @@ class Asking:
 
         For the schedule and for the start of a node. One question's failure stops no other.
         """
-        waiting = await self._ledger.open_questions(frozenset(self._in_flight))
+        found = await self._ledger.open_questions(frozenset(self._in_flight))
+        waiting = [question for question in found if question.commitment not in self._in_flight]
+        failures: list[BaseException] = []
         for start in range(0, len(waiting), SENT_TOGETHER_MAX):
-            await asyncio.gather(
-                *(
-                    self._send_again(question)
-                    for question in waiting[start : start + SENT_TOGETHER_MAX]
-                )
-            )
+            some = waiting[start : start + SENT_TOGETHER_MAX]
+            sent = await asyncio.gather(*map(self._send_again, some), return_exceptions=True)
+            failures += (result for result in sent if isinstance(result, BaseException))
+        if failures:
+            raise failures[0]
         return len(waiting)
 
     async def _send_again(self, question: OpenQuestion) -> None:
@@ -192,13 +194,17 @@ class Asking:
         finally:
             self._in_flight.discard(question.commitment)
 
-    async def _send(self, question: OpenQuestion) -> Item:
+    async def _send(self, question: OpenQuestion) -> Item | FalseReply:
         try:
             return await self._peers.exchange(question.query.audience, question.sealed)  # 5
+        except FalseReply as false:
+            return false
         except Refusal as refusal:
             return Refused(refusal.code, refusal.reason, refusal.retry_after_s)
 
-    async def _settle(self, question: OpenQuestion, item: Item) -> Verification:
+    async def _settle(self, question: OpenQuestion, item: Item | FalseReply) -> Verification:
+        if isinstance(item, FalseReply):
+            return await self._keep_evidence(question, item.content, item)
         if isinstance(item, Refused):
             if item.code in _TRANSIENT:
                 self.tally["open", ""] += 1
@@ -207,7 +213,8 @@ class Asking:
         try:
             answer, counterpart = self._check(question, item)  # 6
         except Refusal as refusal:
-            return await self._keep_evidence(question, item, refusal)
+            content = encode_parcel([item]).SerializeToString()
+            return await self._keep_evidence(question, content, refusal)
         return await self._conclude(question, answer, counterpart)
 
     def _check(self, question: OpenQuestion, item: Sealed) -> tuple[Answer, Counterpart]:
@@ -237,43 +244,58 @@ class Asking:
     ) -> Verification:
         now = self._clock()
         conclusion = Conclusion(question.commitment, counterpart.commitment, answer.outcome)
-        await self._ledger.append(
-            [
-                Draft(
-                    conclusion,
-                    self._say(conclusion, now),
-                    counterpart,
-                    settles=question.sealed.index,
-                )
-            ]
-        )  # 7
+        ended = await self._end(question, conclusion, now, counterpart=counterpart)  # 7
+        if ended is not None:
+            return ended
         self.tally["outcome", answer.outcome.name.lower()] += 1
         return _verification(question, answer, now)  # 8
 
     async def _give_up(self, question: OpenQuestion, code: Code) -> Verification:
-        body = NoAnswer(question.commitment, code)
-        await self._ledger.append(
-            [Draft(body, self._say(body, self._clock()), settles=question.sealed.index)]
-        )
+        ended = await self._end(question, NoAnswer(question.commitment, code), self._clock())
+        if ended is not None:
+            return ended
         self.tally["no_answer", code.value] += 1
         return _verification(question, no_answer=code.value)
 
     async def _keep_evidence(
-        self, question: OpenQuestion, item: Sealed, refusal: Refusal
+        self, question: OpenQuestion, content: bytes, refusal: Refusal
     ) -> Verification:
         peer = question.query.audience
         body = NoAnswer(question.commitment, Code.PEER_FALSE)
-        content = encode_parcel([item]).SerializeToString()
         evidence = Evidence(peer, "false_answer", content)
-        statement = self._say(body, self._clock())
-        await self._ledger.append(
-            [Draft(body, statement, settles=question.sealed.index, evidence=evidence)]
-        )
+        ended = await self._end(question, body, self._clock(), evidence=evidence)
+        if ended is not None:
+            return ended
         self.tally["no_answer", Code.PEER_FALSE.value] += 1
         raise Refusal(
             Code.PEER_FALSE,
             f"the answer of {peer} failed its checks and is kept as evidence: {refusal.reason}",
         )
+
+    async def _end(
+        self,
+        question: OpenQuestion,
+        body: Conclusion | NoAnswer,
+        now: int,
+        *,
+        counterpart: Counterpart | None = None,
+        evidence: Evidence | None = None,
+    ) -> Verification | None:
+        """Journal how a question ends; returns how it had ended where another sending was first."""
+        position = question.sealed.index
+        statement = self._say(body, now)
+        draft = Draft(body, statement, counterpart, settles=position, evidence=evidence)
+        try:
+            await self._ledger.append([draft])
+        except Refusal as refusal:
+            if refusal.code is not Code.CONFLICT:
+                raise
+            wanted = verification_id(position, question.commitment)
+            ended = await self._ledger.verification(wanted, question.key_id)
+            if ended is None:
+                raise
+            return ended
+        return None
 
 
 def _verification(

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from node.errors import Refusal
+from node.errors import Code, Refusal
 from node.model.credential import Credential
 from node.model.decide import Consent, Facts
 from node.model.seal import Sealed
@@ -93,6 +93,19 @@ class Question(Struct, frozen=True, gc=False):
 
 
 Judge = Callable[[Question, Facts], Draft]
+
+
+class FalseReply(Refusal):
+    """What a peer sent back is no reply to what it was asked.
+
+    Attributes:
+        content: what came, or its beginning.
+    """
+
+    def __init__(self, reason: str, content: bytes) -> None:
+        """Refuse as PEER_FALSE."""
+        super().__init__(Code.PEER_FALSE, reason)
+        self.content = content
 
 
 class Verification(Struct, frozen=True, gc=False):
@@ -238,6 +251,7 @@ class Peers(Protocol):
         """Send one sealed query; returns what the peer put in its place, unchecked.
 
         Raises:
+            FalseReply: where what came back is no parcel of one reply for each query.
             Refusal: PEER_SILENT where the peer is unreachable or late, otherwise the refusal
                 that the peer gave the whole parcel.
         """

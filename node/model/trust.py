@@ -428,7 +428,9 @@ def _resolve_certificate(entry: CertificateEntry, node: str, where: str) -> Cert
         raise Refusal(
             Code.MALFORMED, f"{where}: tls certificate must be base64 of a DER certificate"
         ) from None
-    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+    if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(
+        public_key.curve, ec.SECP256R1
+    ):
         raise Refusal(Code.MALFORMED, f"{where}: tls certificate must hold an ECDSA P-256 key")
     if _names(certificate) != [spiffe_id(node)]:
         raise Refusal(

@@ -1,31 +1,35 @@
 """Peers over gRPC: one pinned channel for each node, parcels that leave when the last is back."""
 
+import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import grpc
 from msgspec import Struct
+from msgspec.structs import replace
 
 from node.errors import Code, Refusal
 from node.flows.coalesce import Coalescer
-from node.flows.ports import Trust
+from node.flows.ports import Clock, FalseReply, Trust
 from node.model.seal import Sealed
 from node.model.trust import Node, tls_name
-from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, decode_parcel, encode_parcel
+from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, encode_parcel, parse_parcel
 from node.wire.refusals import from_grpc
-from node.wire.stubs import NodeServiceStub
+from node.wire.stubs import SERVICE_NAME, Parcel
 
 PARCEL_ITEMS_MAX: Final = 128
 """A quarter of the protocol's bound: while the peer works on one parcel, we work on another."""
 _WAITING_MAX: Final = 16_384
+_EVIDENCE_MAX_BYTES: Final = 64 * 1024
+_Exchange = Callable[..., Awaitable[bytes]]
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", PARCEL_SIZE_MAX_BYTES),
     ("grpc.max_receive_message_length", PARCEL_SIZE_MAX_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # in truth the time for TCP and TLS to come about
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 
@@ -38,9 +42,10 @@ class TlsIdentity(Struct, frozen=True):
 
 
 class _Line(Struct, frozen=True):
-    """An open channel, and what of the trust list it was opened for."""
+    """An open channel, what of the trust list it was opened for, and until when that holds."""
 
     described: Node
+    until: int | None
     channel: grpc.aio.Channel
     parcels: Coalescer[Sealed, Item]
 
@@ -49,51 +54,77 @@ class GrpcPeers:
     """The port `Peers`: calls for one peer that wait together travel in one parcel."""
 
     def __init__(
-        self, identity: TlsIdentity, trust: Trust, *, timeout_s: float, parcels_in_flight: int
+        self,
+        identity: TlsIdentity,
+        trust: Trust,
+        clock: Clock,
+        *,
+        timeout_s: float,
+        parcels_in_flight: int,
     ) -> None:
-        """Take our own TLS identity, the trust list and the deadline of one parcel."""
+        """Take our own TLS identity, the trust list, a clock and the deadline of one parcel."""
         self._identity = identity
         self._trust = trust
+        self._clock = clock
         self._timeout_s = timeout_s
         self._parcels_in_flight = parcels_in_flight
         self._lines: dict[str, _Line] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def exchange(self, node: str, query: Sealed) -> Item:
         """Send one sealed query; returns what the peer put in its place, unchecked."""
-        return await (await self._line(node)).parcels.submit(query)
+        return await self._line(node).parcels.submit(query)
 
     async def close(self) -> None:
         """Close every channel."""
         lines, self._lines = self._lines, {}
         for line in lines.values():
             await line.channel.close(grace=None)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
-    async def _line(self, node: str) -> _Line:
+    def _line(self, node: str) -> _Line:
         described = self._trust.view().node(node)
         line = self._lines.get(node)
-        if line is not None and line.described is described:
-            return line
-        if line is not None and line.described == described:
-            self._lines[node] = _Line(described, line.channel, line.parcels)
-            return self._lines[node]
-        fresh = self._lines[node] = self._connect(described)
+        now = self._clock()
+        if line is not None and (line.until is None or now < line.until):
+            if line.described is described:
+                return line
+            if line.described == described:
+                self._lines[node] = replace(line, described=described)
+                return self._lines[node]
+        fresh = self._lines[node] = self._connect(described, now)
         if line is not None:
-            await line.channel.close(grace=self._timeout_s)
+            closing = asyncio.create_task(line.channel.close(grace=self._timeout_s))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
         return fresh
 
-    def _connect(self, node: Node) -> _Line:
-        roots = b"".join(
-            ssl.DER_cert_to_PEM_cert(certificate.der).encode() for certificate in node.certificates
-        )
+    def _connect(self, node: Node, now: int) -> _Line:
+        current = [entry for entry in node.certificates if node.accepts(entry.spki_digest, now)]
+        if not current:
+            raise Refusal(Code.PEER_SILENT, f"no TLS certificate of {node.id} is current")
+        changes = [
+            at
+            for entry in node.certificates
+            for at in (entry.valid_from, entry.valid_until)
+            if at is not None and at > now
+        ]
+        roots = b"".join(ssl.DER_cert_to_PEM_cert(entry.der).encode() for entry in current)
         credentials = grpc.ssl_channel_credentials(
             roots, self._identity.key_pem, self._identity.certificate_pem
         )
         options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls_name(node.id)))
         channel = grpc.aio.secure_channel(node.endpoint, credentials, options=options)
-        stub = NodeServiceStub(channel)
+        # Replies come as bytes: what is no parcel is evidence, where a stub would lose it.
+        exchange: Any = channel.unary_unary(
+            f"/{SERVICE_NAME}/Exchange",
+            request_serializer=Parcel.SerializeToString,
+            response_deserializer=None,
+        )
 
         async def send(queries: list[Sealed]) -> Sequence[Item | BaseException]:
-            return await self._send(stub, queries)
+            return await self._send(exchange, queries)
 
         parcels: Coalescer[Sealed, Item] = Coalescer(
             send,
@@ -101,22 +132,29 @@ class GrpcPeers:
             waiting_max=_WAITING_MAX,
             in_flight_max=self._parcels_in_flight,
         )
-        return _Line(node, channel, parcels)
+        return _Line(node, min(changes, default=None), channel, parcels)
 
-    async def _send(self, stub: NodeServiceStub, queries: list[Sealed]) -> Sequence[Item]:
+    async def _send(self, exchange: _Exchange, queries: list[Sealed]) -> Sequence[Item]:
         try:
-            reply = await stub.Exchange(encode_parcel(queries), timeout=self._timeout_s)
+            reply = await exchange(encode_parcel(queries), timeout=self._timeout_s)
         except grpc.aio.AioRpcError as error:
             # The published types call this an entry, not a sequence of them.
             metadata: Any = error.trailing_metadata() or ()
             trailers = {str(key): str(value) for key, value in metadata}
             raise from_grpc(error.code().name, trailers, error.details() or "") from None
+        except (grpc.aio.UsageError, asyncio.CancelledError):
+            # The channel was closed under the call, because the trust list describes the peer anew.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Refusal(Code.PEER_SILENT, "the connection to the peer was renewed") from None
+        evidence = reply[:_EVIDENCE_MAX_BYTES]
         try:
-            items = decode_parcel(reply)
+            items = parse_parcel(reply)
         except Refusal as refusal:
-            raise Refusal(Code.PEER_FALSE, f"the peer's parcel: {refusal.reason}") from None
+            raise FalseReply(f"the peer's parcel: {refusal.reason}", evidence) from None
         if len(items) != len(queries):
-            raise Refusal(
-                Code.PEER_FALSE, f"{len(queries)} queries sent, {len(items)} replies came back"
+            raise FalseReply(
+                f"{len(queries)} queries sent, {len(items)} replies came back", evidence
             )
         return items

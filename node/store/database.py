@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, Connection, Dialect, Engine, Table, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from node.errors import Code, Refusal
 
@@ -168,4 +168,6 @@ def _refusal(error: DatabaseError) -> Refusal:
             "the node goes on by itself",
             retry_after_s=5.0,
         )
+    if isinstance(error, IntegrityError):
+        return Refusal(Code.CONFLICT, "what is to be registered is in the registry already")
     return Refusal(Code.DEFECT, f"the database failed: {type(error.orig).__name__}")

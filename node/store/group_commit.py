@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, bindparam, select
 
 from node.errors import Code, Refusal
 from node.flows.coalesce import Coalescer
@@ -31,7 +31,6 @@ _BATCH_MAX: Final = 1024
 _WAITING_MAX: Final = 16_384
 _CHUNK: Final = 2_000
 _Result = TypeVar("_Result")
-_Seen = tuple[str, int, bytes]
 _log = structlog.get_logger()
 
 
@@ -117,7 +116,7 @@ class GroupCommit:
             if len(jobs) == 1:
                 return [error]
         else:
-            self.forked |= batch.forked
+            self.forked = batch.forked
             return batch.outcomes(self._journal)
         # One job spoiled it for all: each by itself.
         return [outcome for job in jobs for outcome in self._commit([job])]
@@ -132,10 +131,9 @@ class GroupCommit:
     def _batch(self, connection: Connection, jobs: Sequence[_Job]) -> "_Batch":
         self._journal.open(connection)
         batch = _Batch(jobs)
-        forks = self._observe(connection, batch.counterparts())
-        batch.forked = frozenset(peer for peer, _, _ in forks)
-        batch.decide(connection, self._journal, forks)
-        batch.gather(forks)
+        batch.forked = self.forked | self._observe(connection, batch.counterparts())
+        batch.decide(connection, self._journal)
+        batch.gather()
         if batch.drafts:
             batch.placed = self._journal.extend([draft.statement for draft in batch.drafts])
             project(connection, batch.drafts, batch.placed, self._clock())
@@ -145,34 +143,38 @@ class GroupCommit:
 
     def _observe(
         self, connection: Connection, counterparts: Iterable[Counterpart]
-    ) -> frozenset[_Seen]:
-        """Keep the peers' checkpoints; return those that contradict one kept before."""
+    ) -> frozenset[str]:
+        """Keep the peers' checkpoints; return the peers of which two contradict each other."""
         seen: dict[tuple[str, int], Counterpart] = {}
-        contradicting: dict[_Seen, tuple[bytes, bytes]] = {}
+        contradicting: dict[str, tuple[bytes, bytes]] = {}
         for counterpart in counterparts:
             first = seen.setdefault((counterpart.peer, counterpart.size), counterpart)
             if first.root != counterpart.root:
-                contradicting[_seen(counterpart)] = (
-                    first.sealed.checkpoint,
-                    counterpart.sealed.checkpoint,
-                )
+                notes = (first.sealed.checkpoint, counterpart.sealed.checkpoint)
+                contradicting[counterpart.peer] = notes
         if not seen:
             return frozenset()
         known = {
             (row.peer, row.size): row
-            for row in connection.execute(_PEER_CHECKPOINTS, {"keys": list(seen)})
+            for row in connection.execute(
+                _PEER_CHECKPOINTS,
+                {
+                    "peers": list({peer for peer, _ in seen}),
+                    "sizes": list({size for _, size in seen}),
+                },
+            )
         }
         for key, counterpart in seen.items():
             row = known.get(key)
             if row is not None and row.root != counterpart.root:
-                contradicting[_seen(counterpart)] = (row.note, counterpart.sealed.checkpoint)
+                contradicting[counterpart.peer] = (row.note, counterpart.sealed.checkpoint)
         fresh = [
             (peer, size, counterpart.root, counterpart.sealed.checkpoint)
             for (peer, size), counterpart in seen.items()
             if (peer, size) not in known
         ]
         insert_rows(connection, schema.peer_checkpoint, fresh)
-        for (peer, _, _), notes in contradicting.items():
+        for peer, notes in contradicting.items():
             self._keep_fork(connection, peer, notes)
         return frozenset(contradicting)
 
@@ -207,7 +209,7 @@ class _Batch:
                     if draft.counterpart is not None:
                         yield draft.counterpart
 
-    def decide(self, connection: Connection, journal: Journal, forks: frozenset[_Seen]) -> None:
+    def decide(self, connection: Connection, journal: Journal) -> None:
         """Decide every question that was not answered before, in order."""
         answering = [
             (number, job) for number, job in enumerate(self._jobs) if isinstance(job, _Answer)
@@ -224,7 +226,7 @@ class _Batch:
             results = self._results[number]
             for question in job.questions:
                 commitment = question.counterpart.commitment
-                if _seen(question.counterpart) in forks:
+                if question.counterpart.peer in self.forked:
                     results.append(_forked(question.counterpart.peer))
                 elif commitment in decided:
                     results.append(decided[commitment])
@@ -257,7 +259,7 @@ class _Batch:
         self.drafts.append(draft)
         return len(self.drafts) - 1
 
-    def gather(self, forks: frozenset[_Seen]) -> None:
+    def gather(self) -> None:
         """Take the statements of every append job, after the answers."""
         for number, job in enumerate(self._jobs):
             if isinstance(job, _Answer):
@@ -265,7 +267,7 @@ class _Batch:
             peers = [
                 draft.counterpart.peer
                 for draft in job.drafts
-                if draft.counterpart is not None and _seen(draft.counterpart) in forks
+                if draft.counterpart is not None and draft.counterpart.peer in self.forked
             ]
             if peers:
                 self._results[number] = [_forked(peers[0])]
@@ -304,10 +306,6 @@ class _Batch:
         return Recorded(placed.position, placed.commitment, sealed)
 
 
-def _seen(counterpart: Counterpart) -> _Seen:
-    return (counterpart.peer, counterpart.size, counterpart.root)
-
-
 def _forked(peer: str) -> Refusal:
     return Refusal(
         Code.UNTRUSTED, f"the journal of {peer} is forked: two checkpoints of one size differ"
@@ -315,18 +313,16 @@ def _forked(peer: str) -> Refusal:
 
 
 def _answered(connection: Connection, questions: Iterable[Question]) -> dict[bytes, int]:
-    keys = [(question.said_at, question.counterpart.commitment) for question in questions]
-    rows = connection.execute(_ANSWERED, {"keys": keys})
+    times = list({question.said_at for question in questions})
+    rows = connection.execute(_ANSWERED_THEN, {"times": times})
     return {row.commitment: row.position for row in rows}
 
 
-_ANSWERED: Final = select(schema.answered).where(
-    tuple_(schema.answered.c.said_at, schema.answered.c.commitment).in_(
-        bindparam("keys", expanding=True)
-    )
+# Both look-ups name the key's columns one by one: SQLite scans the table for pairs.
+_ANSWERED_THEN: Final = select(schema.answered).where(
+    schema.answered.c.said_at.in_(bindparam("times", expanding=True))
 )
 _PEER_CHECKPOINTS: Final = select(schema.peer_checkpoint).where(
-    tuple_(schema.peer_checkpoint.c.peer, schema.peer_checkpoint.c.size).in_(
-        bindparam("keys", expanding=True)
-    )
+    schema.peer_checkpoint.c.peer.in_(bindparam("peers", expanding=True)),
+    schema.peer_checkpoint.c.size.in_(bindparam("sizes", expanding=True)),
 )

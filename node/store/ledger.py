@@ -246,10 +246,10 @@ def _verification(connection: Connection, wanted: str, key_id: str) -> Verificat
     answer, answered_at, no_answer = None, None, None
     if row.settled is not None:
         settled = decode_statement(_statement_at(connection, row.settled))
-        answered_at = settled.said_at
         if isinstance(settled.body, NoAnswer):
             no_answer = settled.body.code.value
         else:
+            answered_at = settled.said_at
             counterpart = connection.execute(_COUNTERPART, {"at": row.settled}).one()
             body = decode_statement(counterpart.statement).body
             answer = body if isinstance(body, Answer) else None

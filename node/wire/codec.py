@@ -59,6 +59,7 @@ TIME_MAX_US: Final = 253_402_300_800_000_000  # the year 10000
 INDEX_MAX: Final = 2**62
 USES_MAX: Final = 1_000_000
 _DISCLOSED_MAX: Final = 256
+_DISCLOSED_LENGTH_MAX: Final = 1000
 _Kind = TypeVar("_Kind", bound=IntEnum)
 
 
@@ -226,15 +227,21 @@ def decode_statement(data: bytes) -> Statement:
     return Statement(
         _node(message.speaker, "speaker"),
         _time(message.said_at_us, "said_at_us"),
-        _read_trust(message.trust, "trust"),
+        _read_trust(message.trust),
         reader(message),
     )
 
 
-def _read_trust(message: pb.TrustReference | pb.TrustAdopted, name: str) -> TrustReference:
+def _read_trust(message: pb.TrustReference | pb.TrustAdopted) -> TrustReference:
+    return _trust(message.version, message.digest)
+
+
+@lru_cache(maxsize=1024)
+def _trust(version: int, digest: bytes) -> TrustReference:
+    """Check a reference to a trust list: nearly all statements of a day share one."""
     return TrustReference(
-        number(message.version, f"{name}.version", 1, INDEX_MAX),
-        exactly(message.digest, f"{name}.digest", COMMITMENT_SIZE_BYTES),
+        number(version, "trust.version", 1, INDEX_MAX),
+        exactly(digest, "trust.digest", COMMITMENT_SIZE_BYTES),
     )
 
 
@@ -279,11 +286,13 @@ def _read_answer(message: pb.Statement) -> Answer:
     if len(answer.disclosed) > _DISCLOSED_MAX:
         raise Refusal(Code.MALFORMED, f"answer.disclosed: more than {_DISCLOSED_MAX}")
     disclosed = tuple(
-        Disclosure(
-            _kind(_FIELDS, item.field, "answer.disclosed.field"),
-            text(item.value, "answer.disclosed.value", 1000),
-        )
-        for item in answer.disclosed
+        [
+            Disclosure(
+                _kind(_FIELDS, item.field, "answer.disclosed.field"),
+                text(item.value, "answer.disclosed.value", _DISCLOSED_LENGTH_MAX),
+            )
+            for item in answer.disclosed
+        ]
     )
     if disclosed and outcome in {Outcome.NOT_CONFIRMED, Outcome.REFUSED}:
         raise Refusal(Code.MALFORMED, f"answer.disclosed: must be empty for {outcome.name}")
@@ -378,7 +387,7 @@ def _read_consent_event(message: pb.Statement) -> ConsentGiven | ConsentEnded:
 
 
 def _read_adopted(message: pb.Statement) -> TrustAdopted:
-    return TrustAdopted(_read_trust(message.trust_adopted, "trust_adopted"))
+    return TrustAdopted(_read_trust(message.trust_adopted))
 
 
 _READERS: Final[dict[str, Callable[[pb.Statement], Body]]] = {
@@ -395,6 +404,7 @@ _READERS: Final[dict[str, Callable[[pb.Statement], Body]]] = {
 # --- field checks --------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def _node(value: str, name: str) -> str:
     return pattern(value, name, NODE_ID, "a node id, like XA")
 

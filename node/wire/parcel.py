@@ -6,6 +6,7 @@ Unknown fields are ignored here, so that neighbouring versions can talk; never i
 from collections.abc import Sequence
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from msgspec import Struct
 
 from node.errors import Code, Refusal
@@ -59,6 +60,19 @@ def _refusal(item: Refused) -> pb.Refusal:
         reason=item.reason,
         retry_after_ms=min(int(retry_after_s * 1000), _RETRY_AFTER_MAX_MS),
     )
+
+
+def parse_parcel(data: bytes) -> list[Item]:
+    """Read the bytes of a parcel, as `decode_parcel` does.
+
+    Raises:
+        Refusal: MALFORMED where they are none, or a bound is broken.
+    """
+    try:
+        parcel = pb.Parcel.FromString(data)
+    except DecodeError:
+        raise Refusal(Code.MALFORMED, "parcel: not a protobuf message") from None
+    return decode_parcel(parcel)
 
 
 def decode_parcel(parcel: pb.Parcel) -> list[Item]:

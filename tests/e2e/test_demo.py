@@ -223,7 +223,7 @@ def test_lines_to_try_next_work_as_pasted_until_ctrl_c(tmp_path: Path) -> None:
         assert json.loads(said["Fetch the welder's receipt"])["format"] == "symbolon-receipt/1"
         assert json.loads(said["Is the node well?"])["fit"] is True
         assert "symbolon_" in said["Its figures, for Prometheus"]
-        assert said["The signed head of its journal"].startswith("xa.symbolon/journal\n")
+        assert said["The signed head of a journal"].startswith("xa.symbolon/journal\n")
         assert json.loads(said["The API's description"])["openapi"].startswith("3.1")
         assert "Éloïse Marchand-Kerr" in said["See the credential at home"]
         assert "PASS" in said["Check a receipt offline"]

@@ -1,6 +1,8 @@
-"""The real command as people and scripts run it: a process of its own."""
+"""The command as people and scripts run it: `run` in a process of its own, `call` in this one."""
 
+import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -8,11 +10,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import structlog
 from msgspec import Struct
+
+from node.cli import app
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = (
@@ -63,9 +69,30 @@ def run(*arguments: str | Path, stdin: str = "") -> Finished:
     return Finished(process.returncode, out, err)
 
 
+def call(*arguments: str | Path, stdin: str = "") -> Finished:
+    """Run a command to its end in this process, which saves the time to start one."""
+    out, err = io.StringIO(), io.StringIO()
+    given = io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch.object(sys, "stdin", given),
+        patch.dict(os.environ, _environment(), clear=True),
+    ):
+        try:
+            status = app.run([str(argument) for argument in arguments])
+        finally:
+            root.handlers[:] = handlers
+            root.setLevel(level)
+            structlog.reset_defaults()
+    return Finished(status, out.getvalue(), err.getvalue())
+
+
 def done(*arguments: str | Path, stdin: str = "") -> dict[str, Any]:
-    """Run a command that has to succeed, with --json; returns what it says."""
-    finished = run(*arguments, "--json", stdin=stdin)
+    """Call a command that has to succeed, with --json; returns what it says."""
+    finished = call(*arguments, "--json", stdin=stdin)
     assert finished.status == 0, finished
     return finished.content
 

@@ -29,20 +29,8 @@ from node.model.trust import JournalKeyEntry
 from node.settings import QuotaSettings
 from node.wire.codec import decode_statement
 from tests.federation import SECOND_US, origin
-from tests.nodes import (
-    Federation,
-    Log,
-    Rejected,
-    Scene,
-    answer_in,
-    dialled_as,
-    query_to,
-    refused,
-    say,
-    selector,
-    serving,
-    staged,
-)
+from tests.nodes import Federation, Log, Rejected, dialled_as, query_to, say, selector, serving
+from tests.scenes import Scene, answer_in, refused, staged
 from tests.world import sample_credential
 
 OTHER_REQUESTER = Requester("Anderes Werk", "XB-HRB-2", "C25")

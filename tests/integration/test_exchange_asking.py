@@ -6,7 +6,7 @@ Of a false answer nothing is concluded: it is kept as evidence, and the question
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,11 @@ class Play:
         items = [item for query in queries for item in self.making(self, query)]
         return encode_parcel(items).SerializeToString()
 
-    def statement(self, query: Sealed, speaker: str = "XB", **changes: Any) -> bytes:
+    def statement(self, sealed: Sealed, speaker: str = "XB", **changes: Any) -> bytes:
         """Return a good answer to a query, with whatever a test changes in it."""
         now = self.federation.clock()
         answer = Answer(
-            query=commitment(query.statement, query.salt),
+            query=commitment(sealed.statement, sealed.salt),
             outcome=Outcome.CONFIRMED,
             rule=None,
             disclosed=(Disclosure(Field.TITLE, "Welder"),),
@@ -75,10 +75,10 @@ class Play:
         body = replace(answer, **changes)
         return encode_statement(Statement(speaker, said_at, self.federation.trust, body))
 
-    def good(self, query: Sealed, **changes: Any) -> Sealed:
+    def good(self, sealed: Sealed, **changes: Any) -> Sealed:
         """Return a well sealed answer."""
-        (sealed,) = self.log.seal(self.statement(query, **changes))
-        return sealed
+        (answer,) = self.log.seal(self.statement(sealed, **changes))
+        return answer
 
     async def ask(self) -> Verification:
         return await self.running.asking.ask(EMPLOYER, INQUIRY)
@@ -102,7 +102,7 @@ class Play:
         return found
 
     def evidence(self) -> list[tuple[str, str, bytes]]:
-        return self.home.rows("SELECT peer, kind, content FROM evidence")  # type: ignore[return-value]
+        return self.home.rows("SELECT peer, kind, content FROM evidence")
 
 
 def honest(play: Play, query: Sealed) -> list[Item]:
@@ -354,6 +354,22 @@ async def test_another_nodes_certificate_is_taken_for_silence(tmp_path: Path) ->
         await given_up(play)
 
 
+async def test_a_server_certificate_past_its_time_is_taken_for_silence(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        now_s = play.federation.clock() // SECOND_US
+        described = play.federation.node_file("XB")
+        until = datetime.fromtimestamp(now_s + 10, UTC)
+        tls = tuple(replace(entry, valid_until=until) for entry in described.tls)
+        play.federation.write_node(replace(described, tls=tls))
+        play.federation.publish()
+        assert await adopt(play.running.opened)
+        assert (await play.ask()).answer is not None
+        play.federation.clock.advance(10)
+        verification = await play.ask()
+        assert (verification.answer, verification.no_answer) == (None, None)
+        assert len(play.server.received) == 1
+
+
 async def test_a_question_is_sent_again_after_a_restart(tmp_path: Path) -> None:
     async with playing(tmp_path, timeout_s=0.3) as play:
         play.server.reply = for_ever
@@ -367,6 +383,29 @@ async def test_a_question_is_sent_again_after_a_restart(tmp_path: Path) -> None:
             assert found is not None
             assert found.answer is not None
     assert server.received == play.server.received[:1]
+
+
+async def test_a_peer_that_moves_disturbs_no_asker(tmp_path: Path) -> None:
+    async with playing(tmp_path, timeout_s=1.0) as play:
+        under_way = asyncio.Event()
+
+        async def silent(queries: list[Sealed]) -> bytes:
+            under_way.set()
+            return await for_ever(queries)
+
+        play.server.reply = silent
+        asking = [asyncio.create_task(play.ask()) for _ in range(300)]
+        await under_way.wait()
+        async with false_node("XB", play.home, play.reply) as server:
+            play.federation.move("XB", server.port)
+            play.federation.publish()
+            assert await adopt(play.running.opened)
+            assert (await play.ask()).answer is not None
+            assert not any(task.done() for task in asking)
+            opened = await asyncio.gather(*asking)
+            assert {(one.answer, one.no_answer) for one in opened} == {(None, None)}
+            assert await play.running.asking.send_open() == 300
+        assert await play.running.opened.ledger.open_questions() == []
 
 
 async def test_sending_again_while_asking_disturbs_no_asker(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from node.wire._pb import node_pb2 as pb
 from node.wire.codec import STATEMENT_SIZE_MAX_BYTES
 from node.wire.parcel import Refused, encode_parcel
 from tests.federation import SECOND_US, journal_signers, origin
-from tests.nodes import Log, Rejected, Scene, answer_in, refused, staged
+from tests.nodes import Log, Rejected
+from tests.scenes import Scene, answer_in, refused, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -198,7 +199,7 @@ def unset(message: pb.Statement, path: str) -> None:
     *parents, name = path.split(".")
     for parent in parents:
         message = getattr(message, parent)
-    message.ClearField(name)  # type: ignore[arg-type]
+    message.ClearField(name)
 
 
 def put(path: str, value: object) -> Callable[[pb.Statement], None]:
@@ -209,7 +210,7 @@ def put(path: str, value: object) -> Callable[[pb.Statement], None]:
         for parent in parents:
             message = getattr(message, parent)
         if isinstance(value, list):
-            message.ClearField(name)  # type: ignore[arg-type]
+            message.ClearField(name)
             getattr(message, name).extend(value)
         else:
             setattr(message, name, value)

@@ -32,18 +32,8 @@ from node.model.statement import Outcome
 from node.model.trust import CertificateEntry
 from node.wire.stubs import SERVICE_NAME, ConsistencyRequest, HeadRequest
 from tests.federation import SECOND_US, make_certificate
-from tests.nodes import (
-    CALL_TIMEOUT_S,
-    Dial,
-    Home,
-    Rejected,
-    Scene,
-    answer_in,
-    dialled,
-    dialled_as,
-    serving,
-    staged,
-)
+from tests.nodes import CALL_TIMEOUT_S, Dial, Home, Rejected, dialled, dialled_as, serving
+from tests.scenes import Scene, answer_in, staged
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -1,160 +1,64 @@
 """The port `Ledger`, one contract for all that stand behind it: in memory, and SQL on disk."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from node.errors import Code, Refusal
-from node.flows.ports import (
-    Counterpart,
-    Draft,
-    Evidence,
-    Judge,
-    Question,
-    Recorded,
-    verification_id,
-)
-from node.model.credential import Field, Status
-from node.model.decide import Facts, decide
-from node.model.merkle import leaf_hash, verify_inclusion
+from node.flows.ports import Counterpart, Draft, Evidence, Question, Recorded, verification_id
+from node.model.credential import Status
+from node.model.decide import Facts
 from node.model.seal import Sealed, commitment
-from node.model.share_code import ShareCode, make
+from node.model.share_code import make
 from node.model.statement import (
     Answer,
-    Body,
     Conclusion,
     ConsentEnd,
     ConsentEnded,
-    ConsentGiven,
     CredentialRegistered,
     NoAnswer,
     Outcome,
-    Purpose,
     Statement,
     StatusChanged,
     TrustAdopted,
     TrustReference,
 )
-from node.wire.codec import decode_statement, encode_statement
-from tests.federation import DAY_US, SECOND_US, START
-from tests.ledgers import DiskShelf, MemoryShelf, Shelf
-from tests.nodes import BORN, Log, query_to, selector
+from node.wire.codec import encode_statement
+from tests.federation import DAY_US, START
+from tests.ledgers import (
+    CODE,
+    TRUST,
+    Deciding,
+    DiskShelf,
+    MemoryShelf,
+    Shelf,
+    Xb,
+    asked,
+    draft,
+    given,
+    holds,
+    read,
+    registry,
+)
+from tests.nodes import Log
 from tests.world import sample_credential, sample_trust
-
-CODE = make("XA", bytes(range(10)))
-TRUST = sample_trust()
-AGREEMENT = TRUST.view.agreement_between("XA", "XB", START)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> object:
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
     made: Shelf = MemoryShelf() if request.param == "memory" else DiskShelf(tmp_path / "node.db")
     await made.open()
     yield made
     await made.close()
 
 
-# --- what is said --------------------------------------------------------------------------
-
-
-def draft(body: Body, at: int = START, **beside: object) -> Draft:
-    """Return a statement of XA's, ready to be journalled."""
-    said = Statement("XA", at, TRUST.view.reference, body)
-    return Draft(body, encode_statement(said), **beside)
-
-
-def given(code: ShareCode = CODE, uses: int = 1, **changes: object) -> ConsentGiven:
-    consent = ConsentGiven(
-        code_digest=code.digest,
-        holder_proof=code.holder_proof(BORN),
-        credential=sample_credential().number,
-        purpose=Purpose.EMPLOYMENT,
-        fields=(Field.TITLE,),
-        uses=uses,
-        expires_at=START + DAY_US,
-        requester="",
-    )
-    return replace(consent, **changes)
-
-
-def registry(uses: int = 1) -> list[Draft]:
-    """Return a credential and its share code, ready to be journalled."""
-    return [draft(CredentialRegistered(sample_credential())), draft(given(uses=uses))]
-
-
-def asked(number: int = 0) -> Draft:
-    """Return a query of XA's to XB, each with another nonce."""
-    nonce = number.to_bytes(16, "big")
-    return draft(query_to("XB", "XA", START, nonce=nonce), key_id="key-1")
-
-
-class Xb:
-    """XB's journal, from which questions come."""
-
-    def __init__(self, seed: int = 1) -> None:
-        self.log = Log("XB", seed=seed)
-
-    def questions(self, count: int = 1, **changes: object) -> list[Question]:
-        """Return queries for the share code under one checkpoint."""
-        query = query_to("XA", "XB", START, selector=selector(CODE))
-        queries = [
-            replace(query, **{"nonce": (self.log.size + n).to_bytes(16, "big"), **changes})
-            for n in range(count)
-        ]
-        said = [Statement("XB", START, TRUST.view.reference, one) for one in queries]
-        seals = self.log.seal(*map(encode_statement, said))
-        return [
-            Question(self.log.counterpart(sealed), START, query)
-            for sealed, query in zip(seals, queries, strict=True)
-        ]
-
-
-class Deciding:
-    """A judge that decides as nodes do; it remembers the facts that it was given."""
-
-    def __init__(self) -> None:
-        self.facts: list[Facts] = []
-
-    def __call__(self, question: Question, facts: Facts) -> Draft:
-        self.facts.append(facts)
-        answer = decide(
-            question.query, question.counterpart.commitment, facts, AGREEMENT, START + SECOND_US
-        )
-        return draft(
-            answer,
-            START + SECOND_US,
-            counterpart=question.counterpart,
-            asked_at=question.said_at,
-        )
-
-
-def deciding() -> Judge:
-    return Deciding()
-
-
-def read(reply: Sealed | Refusal) -> Answer:
-    assert isinstance(reply, Sealed), reply
-    body = decode_statement(reply.statement).body
-    assert isinstance(body, Answer)
-    return body
-
-
-def holds(sealed: Sealed) -> int:
-    """Check a seal of XA's and return the size of its checkpoint."""
-    opened = TRUST.view.open_checkpoint(TRUST.view.node("XA"), sealed.checkpoint, START)
-    size, root = opened.checkpoint.size, opened.checkpoint.root
-    leaf = leaf_hash(commitment(sealed.statement, sealed.salt))
-    verify_inclusion(sealed.index, size, leaf, sealed.path, root)
-    return size
-
-
-async def refusal_of(work: object) -> Refusal:
+async def refusal_of(work: Awaitable[object]) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        await work  # type: ignore[misc]
+        await work
     return refused.value
 
 
@@ -280,10 +184,10 @@ async def test_an_answer_follows_what_was_said_before_it(shelf: Shelf) -> None:
         (Status.REVOKED, Outcome.REVOKED),
     ):
         await shelf.ledger.append([draft(StatusChanged(number, status, "inspection"))])
-        (reply,) = await shelf.ledger.answer(xb.questions(), deciding())
+        (reply,) = await shelf.ledger.answer(xb.questions(), Deciding())
         assert read(reply).outcome is outcome
     await shelf.ledger.append([draft(ConsentEnded(CODE.digest, ConsentEnd.REVOKED))])
-    (reply,) = await shelf.ledger.answer(xb.questions(), deciding())
+    (reply,) = await shelf.ledger.answer(xb.questions(), Deciding())
     assert read(reply).outcome is Outcome.NOT_CONFIRMED
 
 
@@ -306,7 +210,7 @@ async def test_one_question_from_many_callers_at_once_is_answered_once(shelf: Sh
     await shelf.ledger.append(registry(uses=10))
     (question,) = Xb().questions()
     replies = await asyncio.gather(
-        *(shelf.ledger.answer([question], deciding()) for _ in range(20))
+        *(shelf.ledger.answer([question], Deciding()) for _ in range(20))
     )
     assert replies == [replies[0]] * 20
     assert await shelf.ledger.check() == 3
@@ -317,10 +221,10 @@ async def test_a_code_for_one_use_confirms_one_question_only(shelf: Shelf, toget
     await shelf.ledger.append(registry(uses=1))
     questions = Xb().questions(5)
     if together:
-        replies = list(await shelf.ledger.answer(questions, deciding()))
+        replies = list(await shelf.ledger.answer(questions, Deciding()))
     else:
         answered = await asyncio.gather(
-            *(shelf.ledger.answer([question], deciding()) for question in questions)
+            *(shelf.ledger.answer([question], Deciding()) for question in questions)
         )
         replies = [reply for (reply,) in answered]
     outcomes = [read(reply).outcome for reply in replies]
@@ -358,7 +262,7 @@ async def test_a_judge_that_fails_harms_only_its_own_questions(shelf: Shelf) -> 
 
     results = await asyncio.gather(
         shelf.ledger.answer([one], failing),
-        shelf.ledger.answer([other], deciding()),
+        shelf.ledger.answer([other], Deciding()),
         shelf.ledger.append([asked()]),
         return_exceptions=True,
     )
@@ -374,9 +278,9 @@ async def test_two_roots_for_one_size_are_a_fork_then_and_from_then_on(shelf: Sh
     await shelf.ledger.append(registry(uses=10))
     honest, twin = Xb(seed=1), Xb(seed=2)
     (shown,), (hidden,) = honest.questions(), twin.questions()
-    (first,) = await shelf.ledger.answer([shown], deciding())
+    (first,) = await shelf.ledger.answer([shown], Deciding())
     assert read(first).outcome is Outcome.CONFIRMED
-    (refused,) = await shelf.ledger.answer([hidden], deciding())
+    (refused,) = await shelf.ledger.answer([hidden], Deciding())
     assert isinstance(refused, Refusal)
     assert refused.code is Code.UNTRUSTED
     assert shelf.ledger.forked_peers() == {"XB"}
@@ -386,7 +290,7 @@ async def test_two_roots_for_one_size_are_a_fork_then_and_from_then_on(shelf: Sh
     await shelf.reopen()
     assert shelf.ledger.forked_peers() == {"XB"}
     for log in (honest, twin):
-        (refused,) = await shelf.ledger.answer(log.questions(), deciding())
+        (refused,) = await shelf.ledger.answer(log.questions(), Deciding())
         assert isinstance(refused, Refusal)
         assert refused.code is Code.UNTRUSTED
     assert await shelf.ledger.check() == 3
@@ -395,7 +299,7 @@ async def test_two_roots_for_one_size_are_a_fork_then_and_from_then_on(shelf: Sh
 async def test_a_fork_within_one_batch_is_seen_as_well(shelf: Shelf) -> None:
     await shelf.ledger.append(registry(uses=10))
     (shown,), (hidden,) = Xb(seed=1).questions(), Xb(seed=2).questions()
-    replies = await shelf.ledger.answer([shown, hidden], deciding())
+    replies = await shelf.ledger.answer([shown, hidden], Deciding())
     assert isinstance(replies[1], Refusal)
     assert shelf.ledger.forked_peers() == {"XB"}
     assert [kind for _, kind, _ in await shelf.evidence()] == ["fork"]
@@ -430,7 +334,7 @@ def concluded(recorded: Recorded, log: Log) -> Draft:
     return draft(body, START + 2, counterpart=counterpart, settles=recorded.index)
 
 
-def unanswered(recorded: Recorded, **beside: object) -> Draft:
+def unanswered(recorded: Recorded, **beside: Any) -> Draft:
     body = NoAnswer(recorded.commitment, Code.PEER_SILENT)
     return draft(body, START + 2, settles=recorded.index, **beside)
 

@@ -10,37 +10,11 @@ from pathlib import Path
 import pytest
 
 from node.errors import Code, Refusal
-from node.flows.ports import Draft, Question
-from node.model.credential import Field
-from node.model.decide import Facts, decide
-from node.model.merkle import leaf_hash, verify_consistency, verify_inclusion
-from node.model.seal import Sealed, commitment
-from node.model.share_code import make
-from node.model.statement import (
-    Answer,
-    Body,
-    ConsentGiven,
-    CredentialRegistered,
-    Outcome,
-    Purpose,
-    Statement,
-)
-from node.wire.codec import decode_statement, encode_statement
-from tests.federation import DAY_US, START
-from tests.ledgers import DiskShelf
-from tests.nodes import BORN, Log, query_to, selector
-from tests.world import sample_credential, sample_trust
-
-VIEW = sample_trust().view
-CODE = make("XA", bytes(range(10)))
-
-
-def draft(body: Body) -> Draft:
-    return Draft(body, encode_statement(Statement("XA", START, VIEW.reference, body)))
-
-
-def asked(number: int) -> Draft:
-    return draft(query_to("XB", "XA", START, nonce=number.to_bytes(16, "big")))
+from node.model.merkle import verify_consistency
+from node.model.seal import Sealed
+from node.model.statement import Outcome
+from tests.federation import START
+from tests.ledgers import TRUST, Deciding, DiskShelf, Xb, asked, holds, read, registry
 
 
 @asynccontextmanager
@@ -123,15 +97,6 @@ async def test_nothing_is_signed_on_top_of_a_broken_edge(tmp_path: Path, tampere
 # --- two writers ---------------------------------------------------------------------------
 
 
-def holds(sealed: Sealed) -> int:
-    """Check a seal of XA's and return the size of its checkpoint."""
-    opened_note = VIEW.open_checkpoint(VIEW.node("XA"), sealed.checkpoint, START)
-    size, root = opened_note.checkpoint.size, opened_note.checkpoint.root
-    leaf = leaf_hash(commitment(sealed.statement, sealed.salt))
-    verify_inclusion(sealed.index, size, leaf, sealed.path, root)
-    return size
-
-
 async def test_two_ledgers_on_one_file_keep_one_journal(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         path = tmp_path / "node.db"
@@ -170,7 +135,8 @@ async def test_every_checkpoint_of_two_writers_extends_the_one_before(tmp_path: 
         with closing(sqlite3.connect(path)) as connection:
             notes = connection.execute("SELECT note FROM checkpoint ORDER BY size").fetchall()
         checkpoints = [
-            VIEW.open_checkpoint(VIEW.node("XA"), note, START).checkpoint for (note,) in notes
+            TRUST.view.open_checkpoint(TRUST.view.node("XA"), note, START).checkpoint
+            for (note,) in notes
         ]
         assert [checkpoint.size for checkpoint in checkpoints] == list(range(41))
         for older, newer in pairwise(checkpoints[1:]):
@@ -181,75 +147,33 @@ async def test_every_checkpoint_of_two_writers_extends_the_one_before(tmp_path: 
 async def test_an_import_and_a_serving_process_share_one_journal(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     async with opened(path, seed=1) as serving, opened(path, seed=2) as importing:
-        imported, *recorded = await asyncio.gather(
-            importing.ledger.append_many(asked(number) for number in range(3000)),
-            *(serving.ledger.append([asked(10_000 + number)]) for number in range(50)),
+        drafts = (asked(number) for number in range(3000))
+        importing_them = asyncio.create_task(importing.ledger.append_many(drafts))
+        recorded = await asyncio.gather(
+            *(serving.ledger.append([asked(10_000 + number)]) for number in range(50))
         )
-        assert imported == 3000
+        assert await importing_them == 3000
         for (one,) in recorded:
             assert one.sealed is not None
             holds(one.sealed)
         assert await serving.ledger.check() == 3050
 
 
-def judge(question: Question, facts: Facts) -> Draft:
-    agreement = VIEW.agreement_between("XA", "XB", START)
-    answer = decide(question.query, question.counterpart.commitment, facts, agreement, START)
-    statement = encode_statement(Statement("XA", START, VIEW.reference, answer))
-    return Draft(answer, statement, counterpart=question.counterpart, asked_at=question.said_at)
-
-
-def questions(count: int) -> list[Question]:
-    """Return queries of XB's for the one share code."""
-    log = Log("XB")
-    queries = [
-        query_to("XA", "XB", START, selector=selector(CODE), nonce=number.to_bytes(16, "big"))
-        for number in range(count)
-    ]
-    said = [encode_statement(Statement("XB", START, VIEW.reference, query)) for query in queries]
-    return [
-        Question(log.counterpart(sealed), START, query)
-        for sealed, query in zip(log.seal(*said), queries, strict=True)
-    ]
-
-
-def registry(uses: int) -> list[Draft]:
-    given = ConsentGiven(
-        CODE.digest,
-        CODE.holder_proof(BORN),
-        sample_credential().number,
-        Purpose.EMPLOYMENT,
-        (Field.TITLE,),
-        uses,
-        START + DAY_US,
-        "",
-    )
-    return [draft(CredentialRegistered(sample_credential())), draft(given)]
-
-
-def outcome(reply: Sealed | Refusal) -> Outcome:
-    assert isinstance(reply, Sealed), reply
-    body = decode_statement(reply.statement).body
-    assert isinstance(body, Answer)
-    assert body.registry_position == reply.index
-    return body.outcome
-
-
 async def test_two_ledgers_answer_each_question_once_and_count_each_use(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     async with opened(path, seed=1) as one, opened(path, seed=2) as other:
         await one.ledger.append(registry(uses=7))
-        waiting = questions(20)
+        waiting = Xb().questions(20)
         replies = await asyncio.gather(
             *(
-                shelf.ledger.answer([question], judge)
+                shelf.ledger.answer([question], Deciding())
                 for question in waiting
                 for shelf in (one, other)
             )
         )
         pairs = list(zip(replies[::2], replies[1::2], strict=True))
         assert all(first == second for first, second in pairs)
-        outcomes = [outcome(first) for ((first,), _) in pairs]
+        outcomes = [read(first).outcome for ((first,), _) in pairs]
         assert outcomes.count(Outcome.CONFIRMED) == 7
         assert outcomes.count(Outcome.NOT_CONFIRMED) == 13
         assert await one.ledger.check() == 22
@@ -262,14 +186,14 @@ async def test_a_database_that_refuses_to_write_answers_nobody_and_recovers(tmp_
     path = tmp_path / "node.db"
     async with opened(path) as shelf:
         await shelf.ledger.append(registry(uses=1))
-        (question,) = questions(1)
+        (question,) = Xb().questions()
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(
                 "CREATE TRIGGER full BEFORE INSERT ON entry "
                 "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
             )
             for work in (
-                shelf.ledger.answer([question], judge),
+                shelf.ledger.answer([question], Deciding()),
                 shelf.ledger.append([asked(1)]),
                 shelf.ledger.append_many(asked(number) for number in range(3)),
             ):
@@ -278,6 +202,6 @@ async def test_a_database_that_refuses_to_write_answers_nobody_and_recovers(tmp_
             assert await shelf.ledger.check() == 2
             connection.execute("DROP TRIGGER full")
             connection.commit()
-        (reply,) = await shelf.ledger.answer([question], judge)
-        assert outcome(reply) is Outcome.CONFIRMED
+        (reply,) = await shelf.ledger.answer([question], Deciding())
+        assert read(reply).outcome is Outcome.CONFIRMED
         assert await shelf.ledger.check() == 3

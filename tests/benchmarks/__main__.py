@@ -1,0 +1,274 @@
+"""All benchmarks, each figure beside its bare baseline from the same run.
+
+    python -m tests.benchmarks [--only exchange,http,journal,import,replay] [--seconds 4]
+
+Machines are shared and noisy: the ratios are what counts.
+"""
+
+import argparse
+import itertools
+import json
+import sqlite3
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import psutil
+import uvloop
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+from node import assembly
+from node.assembly import RunningNode
+from node.flows.ask import Inquiry
+from node.flows.ports import Draft, Employer
+from node.model.credential import Field
+from node.model.statement import CredentialRegistered, Outcome, Purpose, Requester, Statement
+from node.wire.codec import encode_statement
+from node.wire.sheets import open_sheet
+from tests.benchmarks import replay
+from tests.benchmarks.load import drive
+from tests.benchmarks.two_nodes import (
+    BORN,
+    Answering,
+    answering_process,
+    be_quiet,
+    make_nodes,
+    peak_memory_mb,
+    read_settings,
+)
+from tests.world import sample_credential
+
+CALLERS = (1, 16, 64, 256, 1024)
+# What a receiving employer's form asks for; a query and its answer then have the sizes below.
+WANTED = (Field.HOLDER_NAME, Field.TITLE, Field.ISCO08, Field.LEVEL_EQF, Field.AWARDED_ON)
+SEALED_SIZE_BYTES = 900
+_COPIES = 50
+_REQUESTER = Requester("Werft Nord", "XA-HRB-1", "C30")
+_console = Console()
+
+
+def main() -> None:
+    """Run the benchmarks that were asked for and print them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", default="exchange,http,journal,import,replay")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
+    parser.add_argument("--callers", default=",".join(map(str, CALLERS)))
+    parser.add_argument("--ed25519-only", action="store_true", help="no ML-DSA-44 signatures")
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",")
+    be_quiet()
+    assembly.tune_process()
+    if {"exchange", "http"} & set(wanted):
+        callers = [int(number) for number in arguments.callers.split(",")]
+        post_quantum = not arguments.ed25519_only
+        uvloop.run(_exchange(wanted, callers, arguments.seconds, post_quantum=post_quantum))
+    if "journal" in wanted:
+        uvloop.run(_journal())
+    if "import" in wanted:
+        uvloop.run(_import())
+    if "replay" in wanted:
+        figures = replay.measure(20_000)
+        _console.print(
+            f"\n[bold]Audit replay[/], one core, {figures.exchanges:,} exchanges, every seal and "
+            f"answer checked:\n  asking journal {figures.asking_per_s:,.0f} exchanges/s, "
+            f"answering journal {figures.answering_per_s:,.0f}/s, both together "
+            f"{figures.both_per_s:,.0f}/s (bar 3,000/s)"
+        )
+
+
+async def _exchange(
+    wanted: list[str], callers: list[int], seconds: float, *, post_quantum: bool
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="symbolon-bench-") as directory:
+        homes = make_nodes(Path(directory), post_quantum=post_quantum)
+        home = homes["XA"]
+        configured = read_settings(home)
+        async with (
+            answering_process(homes) as answering,
+            assembly.running_node(home, configured) as running,
+        ):
+            if "exchange" in wanted:
+                await _sealed(running, answering, home, callers, seconds)
+            if "http" in wanted:
+                await _http(running, answering, seconds)
+            asked_mb, answered_mb = peak_memory_mb(), peak_memory_mb(answering.process)
+            _console.print(
+                f"  peak memory: asking node with this harness {asked_mb:.0f} MB, answering node "
+                f"{answered_mb:.0f} MB (bar 250 MB)"
+            )
+
+
+async def _sealed(
+    running: RunningNode,
+    answering: Answering,
+    home: Path,
+    callers: list[int],
+    seconds: float,
+) -> None:
+    employer = Employer("bench", _REQUESTER)
+    codes = itertools.cycle(answering.codes)
+    payload = bytes(SEALED_SIZE_BYTES)
+
+    async def ask() -> None:
+        inquiry = Inquiry(next(codes), BORN, Purpose.EMPLOYMENT, WANTED)
+        verification = await running.asking.ask(employer, inquiry)
+        answer = verification.answer
+        if answer is None or answer.outcome is not Outcome.CONFIRMED:
+            raise RuntimeError(f"a query of the benchmark was not confirmed: {verification}")
+
+    async def echo() -> None:
+        await answering.grpc_echo(payload)
+
+    await drive(ask, 64, 1.0)
+    await drive(echo, 64, 1.0)
+    sizes = _sizes(home)
+    processes = (psutil.Process(), answering.process)
+    post_quantum = running.opened.settings.seals.ml_dsa_44
+    seals = "Ed25519 + ML-DSA-44" if post_quantum else "Ed25519"
+    table = Table(
+        title=f"Sealed cross-border queries ({seals}), journalled at both ends with "
+        f"synchronous=FULL, beside a bare grpc.aio echo of {SEALED_SIZE_BYTES} bytes each way; "
+        f"sealed query {sizes[0]:.0f} bytes, answer {sizes[1]:.0f}; mutual TLS both",
+        title_justify="left",
+    )
+    for heading in (
+        "callers",
+        "echo/s",
+        "sealed/s",
+        "ratio",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "echo p50",
+        "CPU ratio",
+    ):
+        table.add_column(heading, justify="right")
+    for number in callers:
+        before = await drive(echo, number, seconds / 2, processes)
+        rate = await drive(ask, number, seconds, processes)
+        after = await drive(echo, number, seconds / 2, processes)
+        base_per_s = statistics.mean((before.per_s, after.per_s))
+        base_cpu_s = statistics.mean((before.cpu_s, after.cpu_s))
+        table.add_row(
+            f"{number:,}",
+            f"{base_per_s:,.0f}",
+            f"{rate.per_s:,.0f}",
+            f"{rate.per_s / base_per_s:.2f}",
+            f"{rate.p50_ms:.1f}",
+            f"{rate.p95_ms:.1f}",
+            f"{rate.p99_ms:.1f}",
+            f"{before.p50_ms:.1f}",
+            f"{base_cpu_s / rate.cpu_s:.2f}",
+        )
+    _console.print(table)
+    _console.print(
+        "  ratio: sealed/s over echo/s (bars: 1.0 at 64 callers, 1.5 at 256); CPU ratio: processor "
+        "time of both processes for one echo over that for one sealed query"
+    )
+
+
+def _sizes(home: Path) -> tuple[float, float]:
+    """Return the mean sizes in bytes of a sealed query and a sealed answer as they travel."""
+    with sqlite3.connect(home / "node.db") as connection:
+        query = connection.execute(
+            "SELECT avg(length(statement)) FROM entry WHERE kind = 10"
+        ).fetchone()[0]
+        answer, proof = connection.execute(
+            "SELECT avg(length(statement)), avg(length(path)) + 32 FROM counterpart"
+        ).fetchone()
+    return query + proof, answer + proof
+
+
+async def _http(running: RunningNode, answering: Answering, seconds: float) -> None:
+    opened = running.opened
+    _, key = await opened.employers.create(_REQUESTER, assembly.clock())
+    url = f"http://127.0.0.1:{running.http_port}/v1/verifications"
+    codes = itertools.cycle(answering.codes)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    connector = aiohttp.TCPConnector(limit=0)
+
+    def body() -> bytes:
+        return json.dumps(
+            {
+                "share_code": str(next(codes)),
+                "birth_date": BORN.isoformat(),
+                "purpose": "employment",
+                "wanted": [field.name.lower() for field in WANTED],
+            }
+        ).encode()
+
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def ask() -> None:
+            async with session.post(url, data=body(), headers=headers) as response:
+                content = await response.read()
+                if response.status != 200:
+                    raise RuntimeError(f"HTTP {response.status}: {content[:200]!r}")
+
+        async def echo() -> None:
+            async with session.post(answering.http_echo, data=body(), headers=headers) as response:
+                await response.read()
+
+        await drive(ask, 64, 1.0)
+        await drive(echo, 64, 1.0)
+        before = await drive(echo, 64, seconds / 2)
+        asked = await drive(ask, 64, seconds)
+        after = await drive(echo, 64, seconds / 2)
+    base_per_s = statistics.mean((before.per_s, after.per_s))
+    _console.print(
+        f"\n[bold]HTTP end to end[/], POST /v1/verifications, 64 callers: {asked.per_s:,.0f}/s "
+        f"(p50 {asked.p50_ms:.1f} ms, p99 {asked.p99_ms:.1f} ms) beside a bare aiohttp echo "
+        f"{base_per_s:,.0f}/s: ratio {asked.per_s / base_per_s:.2f} (bar 0.5); client and asking "
+        "node share one process, the echo is served by the other"
+    )
+
+
+async def _journal() -> None:
+    with tempfile.TemporaryDirectory(prefix="symbolon-bench-") as directory:
+        home = make_nodes(Path(directory), post_quantum=True)["XA"]
+        async with assembly.opened_node(home, read_settings(home)) as opened:
+            await assembly.adopt(opened)
+            trust, now = opened.trust.view().reference, assembly.clock()
+            numbers = itertools.count()
+
+            async def append() -> None:
+                credential = replace(sample_credential(), number=f"XA-2021-{next(numbers):09}")
+                body = CredentialRegistered(credential)
+                statement = encode_statement(Statement("XA", now, trust, body))
+                await opened.ledger.append([Draft(body, statement)])
+
+            rates = {callers: await drive(append, callers, 2.0) for callers in (1, 64, 1024)}
+    _console.print("\n[bold]Journal appends[/], each durable when it returns, ML-DSA-44 on:")
+    for callers, rate in rates.items():
+        _console.print(f"  {callers:>5,} callers: {rate.per_s:>8,.0f}/s, p99 {rate.p99_ms:.1f} ms")
+
+
+async def _import() -> None:
+    sample = Path(__file__).parents[2] / "deploy" / "demo" / "xa.csv"
+    header, *lines = sample.read_text("utf-8").splitlines(keepends=True)
+    with tempfile.TemporaryDirectory(prefix="symbolon-bench-") as directory:
+        many = Path(directory) / "many.csv"
+        copies = (f"XA-B{copy:03}{line[2:]}" for copy in range(_COPIES) for line in lines)
+        many.write_text(header + "".join(copies), "utf-8")
+        home = make_nodes(Path(directory), post_quantum=True)["XA"]
+        async with assembly.opened_node(home, read_settings(home)) as opened:
+            await assembly.adopt(opened)
+            started = time.perf_counter()
+            with many.open("rb") as stream:
+                rows = open_sheet(many.name, stream)
+                report = await opened.registry.import_credentials(rows, keep_good=False)
+            elapsed_s = time.perf_counter() - started
+    if not report.written:
+        raise RuntimeError(f"the import refused {len(report.rejected)} rows")
+    _console.print(
+        f"\n[bold]Import[/] of {report.accepted:,} rows, all or nothing, journalled: "
+        f"{report.accepted / elapsed_s:,.0f} rows/s (bar 10,000/s)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -75,8 +75,8 @@ lock: ## Resolve pyproject.toml anew into requirements*.txt (needs uv)
 	@echo "Written: requirements.txt requirements-dev.txt"
 
 .PHONY: clean
-clean: ## Remove all that was made here: .venv, caches, the demo's data
-	@rm -rf $(VENV) .demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+clean: ## Remove all that was made here: .venv, caches
+	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis .schemathesis
 	@find node tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -23,10 +23,6 @@ class Verdict(StrEnum):
     INDETERMINATE = "INDETERMINATE"
 
 
-EXIT_STATUS: Final = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INDETERMINATE: 3}
-"""Exit status of a command by overall verdict; 2 is left to wrong usage."""
-
-
 class Check(StrEnum):
     """What is checked; the value is stable and is what scripts see."""
 
@@ -157,11 +153,6 @@ class Report(Struct, frozen=True):
         if any(count.undetermined for count in self.checks) or not self.checks:
             return Verdict.INDETERMINATE
         return Verdict.PASS
-
-    @property
-    def exit_status(self) -> int:
-        """0 for PASS, 1 for FAIL, 3 for INDETERMINATE."""
-        return EXIT_STATUS[self.verdict]
 
 
 class Findings:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,6 +16,7 @@ from node.errors import Code, Refusal
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from node.model.note import VerifierKey
     from node.model.trust import NodeFile
     from node.settings import Settings
 
@@ -129,32 +130,7 @@ def init(
         "notes": notes,
     }
 
-    def show(console: "Console") -> None:
-        console.print(f"[bold green]✓[/] Node [bold]{node}[/] is made in ", end="")
-        console.print(str(data), markup=False)
-        rows: list[tuple[str, object]] = [
-            ("Authority", authority),
-            ("Journal", settings.node.origin),
-            ("Peers dial", settings.listen.endpoint),
-            ("Employers", f"http://{http}"),
-            ("Federation", key.name),
-            ("  fingerprint", fingerprint(key)),
-        ]
-        console.print(pairs(rows))
-        console.print("\n[bold]What to do next[/]")
-        steps = [
-            "Compare the fingerprint with the one that the federation tells you by other means.",
-            f"Hand {data / NODE_FILE} to the federation; it comes on the trust list.",
-            f"Put the signed trust list into {data / 'trust'}",
-            f"symbolon --data {data} serve",
-        ]
-        for number, step in enumerate(steps, 1):
-            console.print(f"  {number}. {step}", markup=False)
-        for note in notes:
-            console.print("\n[yellow]Note:[/] ", end="")
-            console.print(note, markup=False)
-
-    give(as_json, content, show)
+    give(as_json, content, lambda console: _show_made(console, data, settings, key, notes))
 
 
 def serve(context: typer.Context, as_json: Json = False) -> None:
@@ -197,6 +173,34 @@ async def _serve(data: Path, settings: "Settings", *, as_json: bool) -> None:
         await stop.wait()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)  # the second time ends at once
+
+
+def _show_made(
+    console: "Console", data: Path, settings: "Settings", root: "VerifierKey", notes: Sequence[str]
+) -> None:
+    console.print(f"[bold green]✓[/] Node [bold]{settings.node.id}[/] is made in ", end="")
+    console.print(str(data), markup=False)
+    rows: list[tuple[str, object]] = [
+        ("Authority", settings.node.authority),
+        ("Journal", settings.node.origin),
+        ("Peers dial", settings.listen.endpoint),
+        ("Employers", f"http://{settings.listen.http}"),
+        ("Federation", root.name),
+        ("  fingerprint", fingerprint(root)),
+    ]
+    console.print(pairs(rows))
+    console.print("\n[bold]What to do next[/]")
+    steps = [
+        "Compare the fingerprint with the one that the federation tells you by other means.",
+        f"Hand {data / NODE_FILE} to the federation; it comes on the trust list.",
+        f"Put the signed trust list into {data / 'trust'}",
+        f"symbolon --data {data} serve",
+    ]
+    for number, step in enumerate(steps, 1):
+        console.print(f"  {number}. {step}", markup=False)
+    for note in notes:
+        console.print("\n[yellow]Note:[/] ", end="")
+        console.print(note, markup=False)
 
 
 def _show_doors(settings: "Settings", grpc_port: int, http_port: int) -> None:

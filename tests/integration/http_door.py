@@ -59,7 +59,7 @@ CONFIRMED = Answer(
     evaluated_at=START,
     good_until=START + 86_400_000_000,
 )
-OPEN = Verification("0123456789abcdef" * 4, "key-1", "XB", QUERY, START, None, None, None)
+OPEN = Verification("0123456789abcdef" * 3, "key-1", "XB", QUERY, START, None, None, None)
 ANSWERED = msgspec.structs.replace(OPEN, answer=CONFIRMED, answered_at=START + 50_000)
 UNANSWERED = msgspec.structs.replace(OPEN, no_answer=Code.PEER_SILENT.value)
 

@@ -273,7 +273,8 @@ def test_journal_verify_finds_a_changed_entry(exchanged: Exchanged, tmp_path: Pa
 
 
 def test_an_audit_replays_both_journals_from_files(files: Path, exchanged: Exchanged) -> None:
-    replay = ("audit", "replay", *sorted(files.iterdir()), "--root", exchanged.root)
+    replay: list[str | Path] = ["audit", "replay", *sorted(files.iterdir())]
+    replay += ["--root", exchanged.root]
     finished = run(*replay, "--json")
     checks = {one["check"]: one for one in finished.content["checks"]}
     assert checks["recomputed"]["passed"] >= 1
@@ -306,7 +307,7 @@ def test_an_audit_names_every_fault_of_a_changed_file(
 
 
 def test_an_audit_needs_a_root_for_files(files: Path, tmp_path: Path) -> None:
-    replay = ("audit", "replay", *sorted(files.iterdir()), "--json")
+    replay: list[str | Path] = ["audit", "replay", *sorted(files.iterdir()), "--json"]
     finished = run("--data", tmp_path, *replay)
     assert (finished.status, finished.content["code"]) == (2, "malformed")
 

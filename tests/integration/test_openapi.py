@@ -133,7 +133,7 @@ class _AnyAnswer(Behind):
     async def ask(self, employer: Employer, inquiry: Inquiry) -> Verification:
         digest = inquiry.share_code.digest
         like = (ANSWERED, OPEN, UNANSWERED)[digest[0] % 3]
-        verification = msgspec.structs.replace(like, id=digest.hex(), key_id=employer.key_id)
+        verification = msgspec.structs.replace(like, id=digest[:24].hex(), key_id=employer.key_id)
         self.shelf.put(verification)
         self.shelf.receipts[verification.id] = self._exchanged
         return verification

@@ -46,7 +46,7 @@ _QUERY = Query(
     answer_by=START + 300_000_000,
     agreement=AgreementReference("xa-xb", 1),
 )
-_OPEN = Verification("0" * 64, "key", "XB", _QUERY, START, None, None, None)
+_OPEN = Verification("0" * 48, "key", "XB", _QUERY, START, None, None, None)
 _CONFIRMED = Answer(
     query=bytes(32),
     outcome=Outcome.CONFIRMED,
@@ -174,7 +174,7 @@ def test_shows_a_confirmed_qualification_with_its_fields_and_receipt() -> None:
     shown = json.loads(msgspec.json.encode(body))
     assert shown.pop("meaning").startswith("Authority of XB confirms that this qualification")
     assert shown == {
-        "id": "0" * 64,
+        "id": "0" * 48,
         "state": "answered",
         "asked_at": "2026-11-23T09:00:00Z",
         "answered_at": "2026-11-23T09:00:00.050000Z",
@@ -186,7 +186,7 @@ def test_shows_a_confirmed_qualification_with_its_fields_and_receipt() -> None:
         "evaluated_at": "2026-11-23T09:00:00.040000Z",
         "good_until": "2026-11-24T09:00:00Z",
         "no_answer": None,
-        "receipt": f"/v1/verifications/{'0' * 64}/receipt",
+        "receipt": f"/v1/verifications/{'0' * 48}/receipt",
     }
 
 

@@ -279,6 +279,7 @@ def _jobs(opened: OpenedNode, asking: Asking) -> list[Job]:
     every = opened.settings.schedule
     return [
         Job("send_open", every.send_open_s, asking.send_open),
+        Job("sign_head", every.sign_head_s, opened.ledger.sign_head),
         Job("end_share_codes", every.end_share_codes_s, opened.sharing.end_lapsed),
         Job("check_journal", every.check_journal_s, opened.ledger.check),
         Job("refresh_trust", every.refresh_trust_s, lambda: adopt(opened)),

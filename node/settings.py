@@ -78,6 +78,7 @@ class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[schedule]`: seconds between two runs of each job."""
 
     send_open_s: float = 2.0
+    sign_head_s: float = 1.0
     end_share_codes_s: float = 60.0
     check_journal_s: float = 3600.0
     refresh_trust_s: float = 30.0

@@ -71,7 +71,7 @@ from tests.world import FakeClock, sample_credential, seeded_randomness
 CALL_TIMEOUT_S = 10.0
 REQUESTER = Requester("Werft Nord", "XB-HRB-1", "C30")
 BORN = sample_credential().birth_date
-_QUIET = ScheduleSettings(3600.0, 3600.0, 3600.0, 3600.0)
+_QUIET = ScheduleSettings(3600.0, 3600.0, 3600.0, 3600.0, 3600.0)
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 Signer = Ed25519Signer | Mldsa44Signer

@@ -193,6 +193,7 @@ def export_journal(
     """
 
     async def work(node: "OpenedNode") -> tuple[int, int]:
+        await node.ledger.sign_head()
         with progress(as_json) as told:
             counted = _Counted(node.ledger.records(), lambda done: told("Entries written", done))
             size_bytes = replace_file(file, lambda fresh: _write(fresh, counted))
@@ -343,6 +344,7 @@ async def _journal(path: Path, stack: AsyncExitStack) -> "Iterable[Record]":
     from node.settings import load
 
     opened = await stack.enter_async_context(assembly.opened_node(path, load(path)))
+    await opened.ledger.sign_head()
     return opened.ledger.records()
 
 

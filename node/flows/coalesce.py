@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from node.errors import Code, Refusal
 
-_SHARE_MIN: Final = 32
+_SHARE_MIN: Final = 64
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 

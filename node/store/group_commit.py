@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from node.errors import Code, Refusal
 from node.flows.coalesce import Coalescer
@@ -22,7 +22,7 @@ from node.model.decide import Consent, Facts, spends_consent
 from node.model.seal import Sealed
 from node.model.statement import Answer, Query
 from node.store import schema
-from node.store.database import Database, insert_rows
+from node.store.database import Database, insert_rows, rows_in
 from node.store.journal import Journal, Placed
 from node.store.projection import facts_of, keep_evidence, project, spend
 
@@ -30,6 +30,7 @@ FORK: Final = "fork"
 _BATCH_MAX: Final = 1024
 _WAITING_MAX: Final = 16_384
 _CHUNK: Final = 2_000
+_TRAVELLING: Final = frozenset({Query, Answer})
 _Result = TypeVar("_Result")
 _log = structlog.get_logger()
 
@@ -80,6 +81,10 @@ class GroupCommit:
         """Journal any number of statements in one transaction (port `Ledger`)."""
         return await self._database.in_writer(self._append_many, drafts, progress)
 
+    async def sign_head(self) -> None:
+        """Sign what was journalled since the newest checkpoint, if anything was."""
+        await self._database.in_writer(self._transact, self._journal.sign_head)
+
     async def drain(self) -> None:
         """Wait until every job is done."""
         await self._jobs.drain()
@@ -101,7 +106,7 @@ class GroupCommit:
                 if progress is not None:
                     progress(written)
             if written:
-                self._journal.close(connection)
+                self._journal.close(connection, sign=True)
             return written
 
         return self._transact(work)
@@ -138,7 +143,7 @@ class GroupCommit:
             batch.placed = self._journal.extend([draft.statement for draft in batch.drafts])
             project(connection, batch.drafts, batch.placed, self._clock())
             spend(connection, batch.uses_spent)
-            batch.note = self._journal.close(connection)
+            batch.note = self._journal.close(connection, sign=batch.travels)
         return batch
 
     def _observe(
@@ -156,12 +161,11 @@ class GroupCommit:
             return frozenset()
         known = {
             (row.peer, row.size): row
-            for row in connection.execute(
+            for row in rows_in(
+                connection,
                 _PEER_CHECKPOINTS,
-                {
-                    "peers": list({peer for peer, _ in seen}),
-                    "sizes": list({size for _, size in seen}),
-                },
+                schema.peer_checkpoint.c.size,
+                {size for _, size in seen},
             )
         }
         for key, counterpart in seen.items():
@@ -169,7 +173,7 @@ class GroupCommit:
             if row is not None and row.root != counterpart.root:
                 contradicting[counterpart.peer] = (row.note, counterpart.sealed.checkpoint)
         fresh = [
-            (peer, size, counterpart.root, counterpart.sealed.checkpoint)
+            (size, peer, counterpart.root, counterpart.sealed.checkpoint)
             for (peer, size), counterpart in seen.items()
             if (peer, size) not in known
         ]
@@ -197,6 +201,11 @@ class _Batch:
         self.uses_spent: dict[bytes, int] = {}
         self.forked: frozenset[str] = frozenset()
         self.note = b""
+
+    @property
+    def travels(self) -> bool:
+        """Whether a statement of this batch is about to leave the node."""
+        return any(type(draft.body) in _TRAVELLING for draft in self.drafts)
 
     def counterparts(self) -> Iterator[Counterpart]:
         """All statements of peers that this batch rests on."""
@@ -301,8 +310,8 @@ class _Batch:
 
     def _recorded(self, journal: Journal, number: int) -> Recorded:
         draft, placed = self.drafts[number], self.placed[number]
-        travels = isinstance(draft.body, Query)
-        sealed = journal.seal(placed, draft.statement, self.note) if travels else None
+        asks = isinstance(draft.body, Query)
+        sealed = journal.seal(placed, draft.statement, self.note) if asks else None
         return Recorded(placed.position, placed.commitment, sealed)
 
 
@@ -313,16 +322,10 @@ def _forked(peer: str) -> Refusal:
 
 
 def _answered(connection: Connection, questions: Iterable[Question]) -> dict[bytes, int]:
-    times = list({question.said_at for question in questions})
-    rows = connection.execute(_ANSWERED_THEN, {"times": times})
+    times = {question.said_at for question in questions}
+    rows = rows_in(connection, _ANSWERED, schema.answered.c.said_at, times)
     return {row.commitment: row.position for row in rows}
 
 
-# Both look-ups name the key's columns one by one: SQLite scans the table for pairs.
-_ANSWERED_THEN: Final = select(schema.answered).where(
-    schema.answered.c.said_at.in_(bindparam("times", expanding=True))
-)
-_PEER_CHECKPOINTS: Final = select(schema.peer_checkpoint).where(
-    schema.peer_checkpoint.c.peer.in_(bindparam("peers", expanding=True)),
-    schema.peer_checkpoint.c.size.in_(bindparam("sizes", expanding=True)),
-)
+_ANSWERED: Final = select(schema.answered)
+_PEER_CHECKPOINTS: Final = select(schema.peer_checkpoint)

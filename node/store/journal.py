@@ -1,10 +1,10 @@
-"""The journal on disk: statements in, one signed checkpoint a transaction.
+"""The journal on disk: statements in, at most one signed checkpoint a transaction.
 
 Within the write transaction of its caller:
 
 1. `open`: read the head; where another process moved it, forget the tree in memory
 2. `extend`: salt, commit and hash the statements into the tree
-3. `close`: write the tiles, sign the checkpoint, move the head by compare-and-swap
+3. `close`: write the tiles, move the head by compare-and-swap, sign it if something will travel
 4. after the caller's commit, `seal`: what may now leave the node
 
 The signing key signs only what extends the head that this transaction holds. Where the
@@ -15,7 +15,7 @@ by nobody.
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from node.errors import Code, Refusal
 from node.model.merkle import EMPTY_ROOT, Tile, Tree, leaf_hash
@@ -89,8 +89,12 @@ class Journal:
         self._size = tree.size
         return placed
 
-    def close(self, connection: Connection) -> bytes:
-        """Write what `extend` changed and return the new signed checkpoint."""
+    def close(self, connection: Connection, *, sign: bool) -> bytes:
+        """Write what `extend` changed and move the head.
+
+        Signs it too where a statement is about to leave the node, and returns the checkpoint;
+        what stays is covered by the next one, or by `sign_head`.
+        """
         tree = self._open_tree()
         root = tree.root()
         tiles = list(self._tiles.values())
@@ -99,15 +103,25 @@ class Journal:
                 _DROP_TILE, [{"at_level": tile.level, "at_number": tile.number} for tile in tiles]
             )
         insert_rows(connection, schema.tile, [tuple(tile) for tile in tiles])
-        note = sign_checkpoint(
-            Checkpoint(self._origin, tree.size, root), self._signers, self._clock() // 1_000_000
-        )
         moved = connection.execute(
             _MOVE_HEAD, {"expected": self._before, "new_size": tree.size, "new_root": root}
         )
         if moved.rowcount != 1:
             raise Refusal(Code.CONFLICT, "the journal was moved by another process")
-        insert_rows(connection, schema.checkpoint, [(tree.size, note)])
+        return self._sign(connection, tree.size, root) if sign else b""
+
+    def sign_head(self, connection: Connection) -> None:
+        """Sign the head where statements were journalled since the newest checkpoint."""
+        self.open(connection)
+        signed = connection.execute(_NEWEST).scalar_one()
+        if signed < self._size:
+            self._sign(connection, self._size, self._open_tree().root())
+
+    def _sign(self, connection: Connection, size: int, root: bytes) -> bytes:
+        note = sign_checkpoint(
+            Checkpoint(self._origin, size, root), self._signers, self._clock() // 1_000_000
+        )
+        insert_rows(connection, schema.checkpoint, [(size, note)])
         return note
 
     def seal(self, placed: Placed, statement: bytes, note: bytes) -> Sealed:
@@ -186,6 +200,7 @@ _CHECKPOINT_OVER: Final = (
     .order_by(schema.checkpoint.c.size)
     .limit(1)
 )
+_NEWEST: Final = select(func.max(schema.checkpoint.c.size))
 _TILE: Final = select(schema.tile.c.hashes).where(
     schema.tile.c.level == bindparam("at_level"), schema.tile.c.number == bindparam("at_number")
 )

@@ -1,6 +1,7 @@
 """The ledger on SQL: group commit for what is said, look-ups for what is known."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -63,8 +64,10 @@ class SqlLedger:
         self._commits.forked = await self._database.read(_forked_peers)
 
     async def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for what is being written, and leave nothing unsigned."""
         await self._commits.drain()
+        with suppress(Refusal):  # a disk that refuses: the next start signs
+            await self.sign_head()
 
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
         """Journal statements together, all or none."""
@@ -96,8 +99,14 @@ class SqlLedger:
             lambda connection: _verification(connection, wanted, key_id)
         )
 
+    async def sign_head(self) -> None:
+        """Sign the newest statements too, where no checkpoint covers them yet."""
+        if await self._database.read(_unsigned):
+            await self._commits.sign_head()
+
     async def exchanged(self, wanted: str, key_id: str) -> Exchanged | None:
         """Return a concluded exchange for its receipt, where that API key asked it."""
+        await self.sign_head()
         return await self._database.read(lambda connection: _exchanged(connection, wanted, key_id))
 
     async def credential(self, number: str) -> Credential | None:
@@ -179,7 +188,8 @@ class SqlLedger:
         await self._database.write(lambda connection: connection.execute(_TOUCH))
 
     async def checkpoint(self) -> bytes:
-        """Return the newest signed checkpoint."""
+        """Return the signed checkpoint of the whole journal as it is now."""
+        await self.sign_head()
         return await self._database.read(
             lambda connection: bytes(connection.execute(_NEWEST_CHECKPOINT).scalar_one())
         )
@@ -199,9 +209,18 @@ class SqlLedger:
         return await self._database.read(work)
 
     def records(self) -> Iterator[Record]:
-        """Yield the whole journal as an export holds it, from one snapshot, in this thread."""
+        """Yield the whole journal as an export holds it, from one snapshot, in this thread.
+
+        Call `sign_head` first: statements without a checkpoint prove nothing.
+        """
         with self._database.snapshot() as connection:
             yield from _records(connection)
+
+
+def _unsigned(connection: Connection) -> bool:
+    size: int = connection.execute(_HEAD).one().size
+    signed: int = connection.execute(_NEWEST_SIZE).scalar_one()
+    return signed < size
 
 
 def _forked_peers(connection: Connection) -> frozenset[str]:
@@ -370,6 +389,7 @@ _CHECKPOINTS: Final = select(schema.checkpoint).order_by(schema.checkpoint.c.siz
 _NEWEST_CHECKPOINT: Final = (
     select(schema.checkpoint.c.note).order_by(schema.checkpoint.c.size.desc()).limit(1)
 )
+_NEWEST_SIZE: Final = select(func.max(schema.checkpoint.c.size))
 _OPEN: Final = (
     select(schema.question)
     .where(schema.question.c.settled.is_(None))

@@ -5,7 +5,7 @@ table.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -38,7 +38,7 @@ from node.model.statement import (
     TrustAdopted,
 )
 from node.store import schema
-from node.store.database import insert_rows, set_once
+from node.store.database import insert_rows, rows_in, set_once
 from node.store.journal import Placed
 from node.store.trust_files import encode_bundle
 
@@ -263,19 +263,17 @@ _STATUSES: Final = {status.value: status for status in Status}
 _METHODS: Final = {method.value: method for method in AssessmentMethod}
 _PURPOSES: Final = {purpose.value: purpose for purpose in Purpose}
 _CONSENT_WIDTH: Final = len(schema.consent.c)
-_FACTS: Final = (
-    select(schema.consent, schema.credential)
-    .outerjoin(schema.credential, schema.consent.c.credential == schema.credential.c.number)
-    .where(schema.consent.c.code_digest.in_(bindparam("digests", expanding=True)))
+_FACTS: Final = select(schema.consent, schema.credential).outerjoin(
+    schema.credential, schema.consent.c.credential == schema.credential.c.number
 )
 
 
 def facts_of(
-    connection: Connection, digests: Iterable[bytes]
+    connection: Connection, digests: Collection[bytes]
 ) -> dict[bytes, tuple[Consent, Credential | None]]:
     """Look up consents with their credentials by code digest, all in one SELECT."""
     found: dict[bytes, tuple[Consent, Credential | None]] = {}
-    for row in connection.execute(_FACTS, {"digests": list(digests)}).all():
+    for row in rows_in(connection, _FACTS, schema.consent.c.code_digest, digests):
         held = row[_CONSENT_WIDTH:]
         credential = None if held[0] is None else credential_of(held)
         found[row[0]] = (consent_of(row[:_CONSENT_WIDTH]), credential)

@@ -68,8 +68,8 @@ counterpart: Final = Table(
 peer_checkpoint: Final = Table(
     "peer_checkpoint",
     metadata,
-    Column("peer", Text, primary_key=True),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("peer", Text, primary_key=True),
     Column("root", LargeBinary, nullable=False),
     Column("note", LargeBinary, nullable=False),
     comment="peers' checkpoints as seen; two roots for one size are a fork",

@@ -179,34 +179,15 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
         opened = await stack.enter_async_context(opened_node(data, settings))
         await adopt(opened)
         keys, ledger, trust = opened.keys, opened.ledger, opened.trust
-        exchange = settings.exchange
         peers = GrpcPeers(
             TlsIdentity(keys.tls_key_pem, keys.tls_certificate_pem),
             trust,
             clock,
-            timeout_s=exchange.peer_timeout_s,
-            parcels_in_flight=exchange.parcels_in_flight,
+            timeout_s=settings.exchange.peer_timeout_s,
+            parcels_in_flight=settings.exchange.parcels_in_flight,
         )
         stack.push_async_callback(peers.close)
-        quota = settings.quota
-        asking = Asking(
-            node=settings.node.id,
-            ledger=ledger,
-            peers=peers,
-            trust=trust,
-            clock=clock,
-            randomness=os.urandom,
-            answer_within_us=exchange.answer_within_s * 1_000_000,
-            allowance=Allowance(quota.key_burst, quota.key_per_s),
-        )
-        answering = Answering(
-            node=settings.node.id,
-            ledger=ledger,
-            trust=trust,
-            clock=clock,
-            peer_allowance=Allowance(quota.peer_burst, quota.peer_per_s),
-            requester_allowance=Allowance(quota.requester_burst, quota.requester_per_s),
-        )
+        asking, answering = _exchange(opened, peers)
         identity = ServerIdentity(keys.tls_key_pem, keys.tls_certificate_pem)
         service = NodeService(answering, ledger)
         rpc = await stack.enter_async_context(
@@ -273,6 +254,30 @@ class Health:
         """Return the journal's size and the number of open questions."""
         size, open_questions = await self._ledger.heights()
         return Gauges(size, open_questions)
+
+
+def _exchange(opened: OpenedNode, peers: GrpcPeers) -> tuple[Asking, Answering]:
+    """Return both sides of the exchange."""
+    settings, quota = opened.settings, opened.settings.quota
+    asking = Asking(
+        node=settings.node.id,
+        ledger=opened.ledger,
+        peers=peers,
+        trust=opened.trust,
+        clock=clock,
+        randomness=os.urandom,
+        answer_within_us=settings.exchange.answer_within_s * 1_000_000,
+        allowance=Allowance(quota.key_burst, quota.key_per_s),
+    )
+    answering = Answering(
+        node=settings.node.id,
+        ledger=opened.ledger,
+        trust=opened.trust,
+        clock=clock,
+        peer_allowance=Allowance(quota.peer_burst, quota.peer_per_s),
+        requester_allowance=Allowance(quota.requester_burst, quota.requester_per_s),
+    )
+    return asking, answering
 
 
 def _jobs(opened: OpenedNode, asking: Asking) -> list[Job]:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import node  # noqa: F401 - before any test imports grpc: it settles which TLS is spoken
+
 _TESTS = Path(__file__).parent
 _WITHOUT_NETWORK = frozenset({"unit", "property"})
 

@@ -53,11 +53,12 @@ class Questions(Struct, frozen=True):
 
 
 class Given(NamedTuple):
-    """What an employer was given: the query's commitment, where the answer stands, what it says."""
+    """What an employer was given, and when: an answer to a query, and where that answer stands."""
 
     query: bytes
     position: int
     outcome: Outcome
+    answered_at: int
 
 
 class Ended(NamedTuple):
@@ -127,6 +128,11 @@ class Zygote:
             self._hear(line.decode().split())
             self._heard.set()
 
+    def kill_the_rest(self) -> None:
+        """Kill what runs still, so that nobody waits for it."""
+        for process_id in set(self._started.values()) - self._ended.keys():
+            os.kill(process_id, signal.SIGKILL)
+
     async def _end(self, how: str, process_ids: list[int] | tuple[int, ...]) -> list[Ended]:
         self._command(how, *map(str, process_ids))
         await self.until(lambda: self._ended.keys() >= set(process_ids), f"{how} {process_ids}")
@@ -138,8 +144,10 @@ class Zygote:
 
     def _hear(self, words: list[str]) -> None:
         match words:
-            case ["given", query, position, outcome]:
-                self.given.append(Given(bytes.fromhex(query), int(position), Outcome[outcome]))
+            case ["given", query, position, outcome, answered_at]:
+                self.given.append(
+                    Given(bytes.fromhex(query), int(position), Outcome[outcome], int(answered_at))
+                )
             case ["open"]:
                 self.left_open += 1
             case ["refused", *reason]:
@@ -171,6 +179,7 @@ async def zygote() -> AsyncIterator[Zygote]:
         yield made
     finally:
         assert process.stdin is not None
+        made.kill_the_rest()
         process.stdin.close()
         await process.wait()
         await listening
@@ -252,8 +261,9 @@ async def _live(data: Path, seed: int, saying: int) -> None:
                     for number in range(questions.employers)
                 )
             )
-            while (await running.opened.ledger.heights())[1]:
-                await running.asking.send_open()
+            async with asyncio.timeout(_WITHIN_S):
+                while (await running.opened.ledger.heights())[1]:
+                    await running.asking.send_open()
         await stopping.wait()
 
 
@@ -268,10 +278,11 @@ async def _employ(
         born = questions.born if number else questions.born + timedelta(days=1)
         inquiry = Inquiry(choice.choice(questions.codes), born, Purpose.EMPLOYMENT, tuple(Field))
         try:
-            answer = (await running.asking.ask(questions.employer, inquiry)).answer
+            verification = await running.asking.ask(questions.employer, inquiry)
         except Refusal as refusal:
             _say("refused", refusal, to=saying)
             return
+        answer = verification.answer
         if answer is None:
             _say("open", to=saying)
             await asyncio.sleep(_LOOKS_AGAIN_AFTER_S)
@@ -281,6 +292,7 @@ async def _employ(
                 answer.query.hex(),
                 answer.registry_position,
                 answer.outcome.name,
+                verification.answered_at,
                 to=saying,
             )
 

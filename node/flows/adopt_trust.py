@@ -36,6 +36,11 @@ async def adopt_trust(ledger: Ledger, trust: Trust, node: str, clock: Clock) -> 
     if last != view.reference:
         body = TrustAdopted(view.reference)
         statement = encode_statement(Statement(node, clock(), view.reference, body))
-        await ledger.append([Draft(body, statement, bundle=bundle)])  # 3
+        try:
+            await ledger.append([Draft(body, statement, bundle=bundle)])  # 3
+        except Refusal as refusal:
+            # Another process of this node may have been quicker.
+            if refusal.code is not Code.CONFLICT or await ledger.adopted() != view.reference:
+                raise
     trust.publish(view)  # 4
     return last != view.reference

@@ -125,6 +125,8 @@ class Answering:
                 raise Refusal(
                     Code.STALE, "said_at: must lie within five minutes before and one after now"
                 )
+            if now > query.answer_by + SAID_AFTER_MAX_US:
+                raise Refusal(Code.STALE, "query.answer_by: has passed, nobody waits any more")
             requester = f"{peer.id} {query.requester.register_id}"
             self._peer_quotas.take(peer.id, now)  # 8
             self._requester_quotas.take(requester, now)

@@ -261,6 +261,9 @@ class _Batch:
             draft = judge(question, Facts(consent, credential, position))
         except Refusal as refusal:
             return refusal
+        if draft.asked_at != question.said_at:
+            # The answer would be filed where a second asking does not look for it.
+            raise Refusal(Code.DEFECT, "an answer's draft lacks the time of its query")
         if isinstance(draft.body, Answer) and spends_consent(draft.body) and consent is not None:
             spent = consent.uses_spent + 1
             self.uses_spent[digest] = spent

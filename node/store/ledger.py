@@ -20,6 +20,7 @@ from node.flows.ports import (
 from node.model.credential import Credential
 from node.model.decide import Consent
 from node.model.merkle import Tree, leaf_hash
+from node.model.note import Checkpoint
 from node.model.seal import Sealed, commitment
 from node.model.statement import Answer, NoAnswer, Query, TrustReference
 from node.store import schema
@@ -315,7 +316,7 @@ def _statement_at(connection: Connection, position: int) -> bytes:
 def _check(connection: Connection) -> int:
     """Rebuild the tree from the statements alone and hold it against head and tiles."""
     head = connection.execute(_HEAD).one()
-    tree = Tree(0, lambda _level, _number: b"")
+    tree = Tree(0, lambda level, number: read_tile(connection, level, number))
     stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES)
     for rows in stream.partitions():
         for offset, row in enumerate(rows):
@@ -332,6 +333,12 @@ def _check(connection: Connection) -> int:
         raise Refusal(
             Code.DEFECT,
             f"journal: its {tree.size} entries do not add up to the head of size {head.size}",
+        )
+    note = connection.execute(_NEWEST_CHECKPOINT).scalar_one()
+    signed = Checkpoint.parse(note.rpartition(b"\n\n")[0] + b"\n")
+    if signed.size > tree.size or tree.root(signed.size) != signed.root:
+        raise Refusal(
+            Code.DEFECT, f"journal: its entries are not those of the checkpoint at {signed.size}"
         )
     return tree.size
 

@@ -129,24 +129,7 @@ async def _sealed(
     processes = (psutil.Process(), answering.process)
     post_quantum = running.opened.settings.seals.ml_dsa_44
     seals = "Ed25519 + ML-DSA-44" if post_quantum else "Ed25519"
-    table = Table(
-        title=f"Sealed cross-border queries ({seals}), journalled at both ends with "
-        f"synchronous=FULL, beside a bare grpc.aio echo of {SEALED_SIZE_BYTES} bytes each way; "
-        f"sealed query {sizes[0]:.0f} bytes, answer {sizes[1]:.0f}; mutual TLS both",
-        title_justify="left",
-    )
-    for heading in (
-        "callers",
-        "echo/s",
-        "sealed/s",
-        "ratio",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "echo p50",
-        "CPU ratio",
-    ):
-        table.add_column(heading, justify="right")
+    table = _table(seals, sizes)
     for number in callers:
         before = await drive(echo, number, seconds / 2, processes)
         rate = await drive(ask, number, seconds, processes)
@@ -169,6 +152,28 @@ async def _sealed(
         "  ratio: sealed/s over echo/s (bars: 1.0 at 64 callers, 1.5 at 256); CPU ratio: processor "
         "time of both processes for one echo over that for one sealed query"
     )
+
+
+def _table(seals: str, sizes: tuple[float, float]) -> Table:
+    table = Table(
+        title=f"Sealed cross-border queries ({seals}), journalled at both ends with "
+        f"synchronous=FULL, beside a bare grpc.aio echo of {SEALED_SIZE_BYTES} bytes each way; "
+        f"sealed query {sizes[0]:.0f} bytes, answer {sizes[1]:.0f}; mutual TLS both",
+        title_justify="left",
+    )
+    for heading in (
+        "callers",
+        "echo/s",
+        "sealed/s",
+        "ratio",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "echo p50",
+        "CPU ratio",
+    ):
+        table.add_column(heading, justify="right")
+    return table
 
 
 def _sizes(home: Path) -> tuple[float, float]:

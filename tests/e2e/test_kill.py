@@ -141,9 +141,10 @@ async def share(home: Home) -> tuple[ShareCode, ...]:
 
 
 class Story(NamedTuple):
-    """What a journal tells: statements by index and by commitment, and what they rest on."""
+    """What a journal tells by index: who said what when, its bytes, and what it rests on."""
 
     bodies: dict[int, Body]
+    said_at: dict[int, int]
     commitments: dict[int, bytes]
     statements: dict[int, bytes]
     counterparts: dict[int, CounterpartRecord]
@@ -151,11 +152,12 @@ class Story(NamedTuple):
 
 def tell(records: Iterable[Record]) -> Story:
     """Read a journal."""
-    story = Story({}, {}, {}, {})
+    story = Story({}, {}, {}, {}, {})
     for record in records:
         match record:
             case Entry(index, salt, statement):
-                story.bodies[index] = decode_statement(statement).body
+                decoded = decode_statement(statement)
+                story.bodies[index], story.said_at[index] = decoded.body, decoded.said_at
                 story.commitments[index] = commitment(statement, salt)
                 story.statements[index] = statement
             case CounterpartRecord(index):
@@ -197,11 +199,13 @@ def check_questions(zygote: Zygote, asking: Story, answering: Story) -> None:
         assert held.index == answers[query]
         assert held.statement == answering.statements[held.index]
         assert conclusion.answer == answering.commitments[held.index]
-    for query, position, outcome in zygote.given:
+    for query, position, outcome, answered_at in zygote.given:
         answer, conclusion = answering.bodies[position], asking.bodies[concluded[query]]
         assert isinstance(answer, Answer)
         assert isinstance(conclusion, Conclusion)
         assert (answer.query, answer.outcome, conclusion.outcome) == (query, outcome, outcome)
+        # Of another time would be one that was journalled only when the question was sent again.
+        assert asking.said_at[concluded[query]] == answered_at
 
 
 async def check_consents(node: OpenedNode, answering: Story) -> None:

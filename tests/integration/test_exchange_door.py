@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import socket
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -95,6 +97,33 @@ def issued_by_xb() -> tuple[bytes, bytes]:
 async def test_a_listed_certificate_vouches_for_no_other(scene: Scene) -> None:
     async with dialled(scene.home, scene.running.grpc_port, *issued_by_xb()) as dial:
         await turned_away(scene, dial, "UNAVAILABLE", None)
+
+
+@pytest.mark.parametrize(
+    ("version", "agreed"), [(ssl.TLSVersion.TLSv1_2, None), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")]
+)
+async def test_speaks_no_tls_older_than_1_3(
+    scene: Scene, tmp_path: Path, version: ssl.TLSVersion, agreed: str | None
+) -> None:
+    key_pem, certificate_pem, _ = make_certificate("XB")
+    (tmp_path / "peer.pem").write_bytes(key_pem + certificate_pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(tmp_path / "peer.pem")
+    context.set_alpn_protocols(["h2"])
+    context.minimum_version = context.maximum_version = version
+
+    def shake_hands() -> str | None:
+        address = ("127.0.0.1", scene.running.grpc_port)
+        with socket.create_connection(address, CALL_TIMEOUT_S) as plain:
+            try:
+                with context.wrap_socket(plain) as secure:
+                    return secure.version()
+            except ssl.SSLError:
+                return None
+
+    assert await asyncio.to_thread(shake_hands) == agreed
 
 
 async def test_a_nodes_own_certificate_is_no_peers(scene: Scene) -> None:

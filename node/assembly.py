@@ -62,7 +62,7 @@ def tune_process() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.00002)
 
 
 class OpenedNode(Struct, frozen=True):

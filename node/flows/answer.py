@@ -25,6 +25,7 @@ from node.flows.quotas import Quotas
 from node.flows.seals import SealChecker
 from node.model.decide import Facts, decide
 from node.model.quota import Allowance
+from node.model.seal import Sealed
 from node.model.statement import Outcome, Query, Statement
 from node.model.trust import Node, TrustView
 from node.wire.codec import decode_statement, encode_statement
@@ -88,9 +89,15 @@ class Answering:
                 places.append(place)
             except Refusal as refusal:
                 replies[place] = refusal
-        answered = await self._ledger.answer(questions, self._judge(peer, trust, now))  # 7, 10
-        for place, reply in zip(places, answered, strict=True):
+        decided: dict[bytes, Outcome] = {}
+        judge = self._judge(peer, trust, now, decided)
+        answered = await self._ledger.answer(questions, judge)  # 7, 10
+        for place, question, reply in zip(places, questions, answered, strict=True):
             replies[place] = reply
+            # What was decided counts once it is journalled, however often it had to be decided.
+            outcome = decided.pop(question.counterpart.commitment, None)
+            if outcome is not None and isinstance(reply, Sealed):
+                self.tally["outcome", outcome.name.lower()] += 1
         return [self._told(reply) for reply in replies]
 
     def _peer(self, pin: bytes, trust: TrustView, now: int) -> Node:
@@ -116,7 +123,9 @@ class Answering:
             raise Refusal(Code.UNTRUSTED, f"query.audience: is {query.audience}, not this node")
         return Question(counterpart, statement.said_at, query)
 
-    def _judge(self, peer: Node, trust: TrustView, now: int) -> Judge:
+    def _judge(
+        self, peer: Node, trust: TrustView, now: int, decided: dict[bytes, Outcome]
+    ) -> Judge:
         agreement = trust.agreement_between(self._node, peer.id, now)
 
         def judge(question: Question, facts: Facts) -> Draft:
@@ -133,7 +142,7 @@ class Answering:
             answer = decide(query, question.counterpart.commitment, facts, agreement, now)  # 9
             if answer.outcome is Outcome.NOT_CONFIRMED:
                 self._requester_quotas.charge(requester, PROBE_TOKENS, now)
-            self.tally["outcome", answer.outcome.name.lower()] += 1
+            decided[answer.query] = answer.outcome
             statement = encode_statement(Statement(self._node, now, trust.reference, answer))
             return Draft(answer, statement, question.counterpart, asked_at=question.said_at)
 

@@ -7,7 +7,7 @@ Trust      the trust list in force
 Clock      microseconds UTC;  Randomness  n bytes fit for keys
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -161,7 +161,7 @@ class Ledger(Protocol):
     Retry: none inside; STALE means that the disk refuses to write.
     """
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
+    def append(self, drafts: Sequence[Draft]) -> Awaitable[Sequence[Recorded]]:
         """Journal statements together, all or none."""
         ...
 
@@ -247,7 +247,7 @@ class Peers(Protocol):
     Calls for one peer that wait together travel in one parcel. No retries inside.
     """
 
-    async def exchange(self, node: str, query: Sealed) -> Item:
+    def exchange(self, node: str, query: Sealed) -> Awaitable[Item]:
         """Send one sealed query; returns what the peer put in its place, unchecked.
 
         Raises:

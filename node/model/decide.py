@@ -72,10 +72,12 @@ def decide(
         )
     granted = consent.given.fields
     disclosed = tuple(
-        Disclosure(field, value)
-        for field in query.wanted
-        if field in granted
-        for value in shown(credential, field)
+        [
+            Disclosure(field, value)
+            for field in query.wanted
+            if field in granted
+            for value in shown(credential, field)
+        ]
     )
     return Answer(
         commitment,

@@ -71,9 +71,9 @@ class GrpcPeers:
         self._lines: dict[str, _Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def exchange(self, node: str, query: Sealed) -> Item:
+    def exchange(self, node: str, query: Sealed) -> Awaitable[Item]:
         """Send one sealed query; returns what the peer put in its place, unchecked."""
-        return await self._line(node).parcels.submit(query)
+        return self._line(node).parcels.submit(query)
 
     async def close(self) -> None:
         """Close every channel."""

@@ -34,6 +34,7 @@ _PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "wal_autocheckpoint=8000",
+    "cache_size=-16384",
 )
 _RUNS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _Result = TypeVar("_Result")

@@ -5,7 +5,7 @@ come first in journal order, so each is decided on the registry exactly as of it
 everything else. A batch that fails is taken apart, so that one wrong job harms no other.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -61,10 +61,9 @@ class GroupCommit:
         )
         self.forked: frozenset[str] = frozenset()
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
+    def append(self, drafts: Sequence[Draft]) -> Awaitable[Sequence[Recorded]]:
         """Journal statements together with whatever else waits (port `Ledger`)."""
-        recorded: list[Recorded] = await self._jobs.submit(_Append(drafts))
-        return recorded
+        return self._jobs.submit(_Append(drafts))
 
     async def answer(
         self, questions: Sequence[Question], judge: Judge

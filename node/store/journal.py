@@ -183,7 +183,7 @@ def _sealed(connection: Connection, position: int, tree: Callable[[int], Tree]) 
 
 def create(connection: Connection, node: str, origin: str, note: bytes) -> None:
     """Write the head of a new, empty journal and its first checkpoint."""
-    insert_rows(connection, schema.head, [(1, schema.VERSION, node, origin, 0, EMPTY_ROOT)])
+    insert_rows(connection, schema.head, [(1, schema.VERSION, node, origin, 0, EMPTY_ROOT, 0)])
     insert_rows(connection, schema.checkpoint, [(0, note)])
 
 

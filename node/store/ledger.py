@@ -1,6 +1,6 @@
 """The ledger on SQL: group commit for what is said, look-ups for what is known."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -70,9 +70,9 @@ class SqlLedger:
         with suppress(Refusal):  # a disk that refuses: the next start signs
             await self.sign_head()
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Recorded]:
+    def append(self, drafts: Sequence[Draft]) -> Awaitable[Sequence[Recorded]]:
         """Journal statements together, all or none."""
-        return await self._commits.append(drafts)
+        return self._commits.append(drafts)
 
     async def append_many(
         self, drafts: Iterable[Draft], progress: Callable[[int], None] | None = None
@@ -181,7 +181,9 @@ class SqlLedger:
         return await self._database.read(work)
 
     async def try_writing(self) -> None:
-        """Write the head's own value over itself: the whole way to the disk, changing nothing.
+        """Change a bit that means nothing, the whole way to the disk.
+
+        A bit, because a value written over itself is not written at all.
 
         Raises:
             Refusal: STALE where the disk refuses to write.
@@ -405,7 +407,7 @@ _OPEN: Final = (
 _OPEN_COUNT: Final = (
     select(func.count()).select_from(schema.question).where(schema.question.c.settled.is_(None))
 )
-_TOUCH: Final = update(schema.head).values(size=schema.head.c.size)
+_TOUCH: Final = update(schema.head).values(touched=1 - schema.head.c.touched)
 _QUESTION: Final = select(schema.question).where(schema.question.c.position == bindparam("of"))
 _CREDENTIAL: Final = select(schema.credential).where(schema.credential.c.number == bindparam("of"))
 _KNOWN_NUMBERS: Final = select(schema.credential.c.number).where(

@@ -27,7 +27,9 @@ head: Final = Table(
     Column("origin", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary, nullable=False),
-    comment="one row: the journal's newest signed state; moves by compare-and-swap only",
+    Column("touched", SmallInteger, nullable=False),
+    comment="one row: the journal's newest signed state; moves by compare-and-swap only; "
+    "touched means nothing and changes whenever somebody tries whether the disk can write",
 )
 entry: Final = Table(
     "entry",

@@ -229,6 +229,7 @@ async def check_everything(zygote: Zygote, homes: dict[str, Home]) -> None:
     ):
         for node in (asking, answering):
             await node.ledger.check()
+            await node.ledger.sign_head()
         story = tell(answering.ledger.records())
         check_questions(zygote, tell(asking.ledger.records()), story)
         await check_consents(answering, story)

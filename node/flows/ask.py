@@ -235,8 +235,10 @@ class Asking:
         latest = query.answer_by + _CLOCK_TOLERANCE_US
         if not earliest <= statement.said_at <= latest:
             raise Refusal(Code.MALFORMED, "answer: was not said between the query and its deadline")
-        if not {shown.field for shown in answer.disclosed} <= set(query.wanted):
-            raise Refusal(Code.MALFORMED, "answer.disclosed: shows what was not asked")
+        wanted = query.wanted
+        for disclosure in answer.disclosed:
+            if disclosure.field not in wanted:
+                raise Refusal(Code.MALFORMED, "answer.disclosed: shows what was not asked")
         return answer, counterpart
 
     async def _conclude(

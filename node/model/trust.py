@@ -205,12 +205,13 @@ class TrustView(Struct, frozen=True):
 
     def agreement_between(self, one: str, other: str, now: int) -> Agreement | None:
         """Return the newest agreement in force between two nodes at a time, or None."""
-        in_force = [
-            agreement
-            for agreement in self.agreements.get(frozenset((one, other)), ())
-            if _holds(agreement.in_force_from, agreement.in_force_until, now)
-        ]
-        return max(in_force, key=lambda agreement: agreement.version, default=None)
+        newest: Agreement | None = None
+        for agreement in self.agreements.get(frozenset((one, other)), ()):
+            if _holds(agreement.in_force_from, agreement.in_force_until, now) and (
+                newest is None or agreement.version > newest.version
+            ):
+                newest = agreement
+        return newest
 
     def open_checkpoint(self, node: Node, note: bytes, at: int) -> OpenedCheckpoint:
         """Open a checkpoint that a node signed, with its keys that count at a time.

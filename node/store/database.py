@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
@@ -107,7 +108,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, 
     """
     for size, some in _in_sizes(rows):
         sql = _insert_sql(connection.dialect, table, size)
-        connection.exec_driver_sql(sql, tuple(value for row in some for value in row))
+        connection.exec_driver_sql(sql, tuple(chain.from_iterable(some)))
 
 
 def set_once(
@@ -117,7 +118,7 @@ def set_once(
     changed = 0
     for size, some in _in_sizes(rows):
         sql = _set_once_sql(connection.dialect, key, once, size)
-        result = connection.exec_driver_sql(sql, tuple(value for row in some for value in row))
+        result = connection.exec_driver_sql(sql, tuple(chain.from_iterable(some)))
         changed += result.rowcount
     return changed
 

@@ -5,7 +5,7 @@ come first in journal order, so each is decided on the registry exactly as of it
 everything else. A batch that fails is taken apart, so that one wrong job harms no other.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -193,8 +193,16 @@ class _Batch:
     """One transaction's work: jobs in, drafts in journal order, outcomes out."""
 
     def __init__(self, jobs: Sequence[_Job]) -> None:
-        self._jobs = jobs
-        self._results: list[list[int | Sealed | Refusal]] = [[] for _ in jobs]
+        self._outcomes: list[_Outcome] = [[]] * len(jobs)
+        self._asked: list[tuple[int, _Answer]] = []
+        self._said: list[tuple[int, _Append]] = []
+        for number, job in enumerate(jobs):
+            if isinstance(job, _Answer):
+                self._asked.append((number, job))
+            else:
+                self._said.append((number, job))
+        self._decided: list[tuple[int, list[int | Sealed | Refusal]]] = []
+        self._gathered: list[tuple[int, range]] = []
         self.drafts: list[Draft] = []
         self.placed: list[Placed] = []
         self.uses_spent: dict[bytes, int] = {}
@@ -206,23 +214,20 @@ class _Batch:
         """Whether a statement of this batch is about to leave the node."""
         return any(type(draft.body) in _TRAVELLING for draft in self.drafts)
 
-    def counterparts(self) -> Iterator[Counterpart]:
-        """All statements of peers that this batch rests on."""
-        for job in self._jobs:
-            if isinstance(job, _Answer):
-                for question in job.questions:
-                    yield question.counterpart
-            else:
-                for draft in job.drafts:
-                    if draft.counterpart is not None:
-                        yield draft.counterpart
+    def counterparts(self) -> list[Counterpart]:
+        """Return all statements of peers that this batch rests on."""
+        found = [question.counterpart for _, job in self._asked for question in job.questions]
+        found += [
+            draft.counterpart
+            for _, job in self._said
+            for draft in job.drafts
+            if draft.counterpart is not None
+        ]
+        return found
 
     def decide(self, connection: Connection, journal: Journal) -> None:
         """Decide every question that was not answered before, in order."""
-        answering = [
-            (number, job) for number, job in enumerate(self._jobs) if isinstance(job, _Answer)
-        ]
-        questions = [question for _, job in answering for question in job.questions]
+        questions = [question for _, job in self._asked for question in job.questions]
         if not questions:
             return
         answered = _answered(connection, questions)
@@ -230,8 +235,9 @@ class _Batch:
             connection, {question.query.selector.code_digest for question in questions}
         )
         decided: dict[bytes, int] = {}
-        for number, job in answering:
-            results = self._results[number]
+        for number, job in self._asked:
+            results: list[int | Sealed | Refusal] = []
+            self._decided.append((number, results))
             for question in job.questions:
                 commitment = question.counterpart.commitment
                 if question.counterpart.peer in self.forked:
@@ -272,38 +278,24 @@ class _Batch:
 
     def gather(self) -> None:
         """Take the statements of every append job, after the answers."""
-        for number, job in enumerate(self._jobs):
-            if isinstance(job, _Answer):
-                continue
-            peers = [
-                draft.counterpart.peer
-                for draft in job.drafts
-                if draft.counterpart is not None and draft.counterpart.peer in self.forked
-            ]
-            if peers:
-                self._results[number] = [_forked(peers[0])]
-                continue
+        for number, job in self._said:
+            if self.forked:
+                peers = {draft.counterpart.peer for draft in job.drafts if draft.counterpart}
+                false = peers & self.forked
+                if false:
+                    self._outcomes[number] = _forked(min(false))
+                    continue
             start = len(self.drafts)
-            self.drafts.extend(job.drafts)
-            self._results[number] = list(range(start, len(self.drafts)))
+            self.drafts += job.drafts
+            self._gathered.append((number, range(start, len(self.drafts))))
 
-    def outcomes(self, journal: Journal) -> list[Any]:
+    def outcomes(self, journal: Journal) -> list[_Outcome]:
         """Return each job's results, sealed, once the transaction is committed."""
-        outcomes: list[Any] = []
-        for job, results in zip(self._jobs, self._results, strict=True):
-            if isinstance(job, _Answer):
-                outcomes.append([self._answer(journal, result) for result in results])
-            elif results and isinstance(results[0], Refusal):
-                outcomes.append(results[0])
-            else:
-                outcomes.append(
-                    [
-                        self._recorded(journal, result)
-                        for result in results
-                        if isinstance(result, int)
-                    ]
-                )
-        return outcomes
+        for number, results in self._decided:
+            self._outcomes[number] = [self._answer(journal, result) for result in results]
+        for number, places in self._gathered:
+            self._outcomes[number] = [self._recorded(journal, place) for place in places]
+        return self._outcomes
 
     def _answer(self, journal: Journal, result: int | Sealed | Refusal) -> Sealed | Refusal:
         if isinstance(result, int):
@@ -312,8 +304,9 @@ class _Batch:
 
     def _recorded(self, journal: Journal, number: int) -> Recorded:
         draft, placed = self.drafts[number], self.placed[number]
-        asks = isinstance(draft.body, Query)
-        sealed = journal.seal(placed, draft.statement, self.note) if asks else None
+        sealed = None
+        if isinstance(draft.body, Query):
+            sealed = journal.seal(placed, draft.statement, self.note)
         return Recorded(placed.position, placed.commitment, sealed)
 
 

@@ -4,6 +4,7 @@
 `running_node`  all of it: store → journal → peers → doors → schedule, stopped in reverse
 """
 
+import asyncio
 import base64
 import gc
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import structlog
 from msgspec import Struct
+from sqlalchemy import Connection
 
 from node.edge.bodies import Fitness
 from node.edge.metrics import Gauges
@@ -44,6 +46,7 @@ from node.store.ledger import SqlLedger
 from node.store.trust_files import TrustDirectory
 
 _GRACE_S = 5.0
+_LOOK_HOLDS_US = 1_000_000
 _log = structlog.get_logger()
 
 
@@ -104,12 +107,15 @@ def create_node(data: Path, settings: Settings) -> NodeFile:
     note = sign_checkpoint(
         Checkpoint(settings.node.origin, 0, EMPTY_ROOT), signers, clock() // 1_000_000
     )
+    path.touch(0o600, exist_ok=False)
     database = Database(_url(path))
+
+    def make(connection: Connection) -> None:
+        schema.metadata.create_all(connection)
+        create(connection, settings.node.id, settings.node.origin, note)
+
     try:
-        database.write_now(schema.metadata.create_all)
-        database.write_now(
-            lambda connection: create(connection, settings.node.id, settings.node.origin, note)
-        )
+        database.write_now(make)
     finally:
         database.close()
     return describe(settings, keys)
@@ -221,7 +227,7 @@ async def adopt(opened: OpenedNode) -> bool:
 
 
 class Health:
-    """Tells *alive* from *fit to answer*; asked for at each look, nothing is cached."""
+    """Tells *alive* from *fit to answer*; a finding holds for a second, so looks cost little."""
 
     def __init__(
         self, ledger: SqlLedger, trust: TrustDirectory, ticking: Callable[[], bool]
@@ -230,9 +236,17 @@ class Health:
         self._ledger = ledger
         self._trust = trust
         self._ticking = ticking
+        self._looking: asyncio.Task[Fitness] | None = None
+        self._looked_at = 0
 
     async def fitness(self) -> Fitness:
         """Check that the journal can be written, the trust list counts and the schedule runs."""
+        now = clock()
+        if self._looking is None or not 0 <= now - self._looked_at < _LOOK_HOLDS_US:
+            self._looking, self._looked_at = asyncio.create_task(self._look()), now
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> Fitness:
         checks = {"journal": "writable", "trust_list": "in force", "schedule": "running"}
         fit = True
         try:

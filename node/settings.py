@@ -114,6 +114,10 @@ def load(data: Path) -> Settings:
         settings = msgspec.toml.decode(content, type=Settings)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise Refusal(Code.MALFORMED, f"{path}: {error}") from None
+    for section in (settings.exchange, settings.quota, settings.schedule):
+        for name in section.__struct_fields__:
+            if not getattr(section, name) > 0:
+                raise Refusal(Code.MALFORMED, f"{path}: {name} must be more than 0")
     if not 0 < settings.exchange.answer_within_s <= 300:  # noqa: PLR2004 - the protocol's bound
         raise Refusal(Code.MALFORMED, f"{path}: exchange.answer_within_s must be 1 to 300")
     return settings

@@ -213,7 +213,7 @@ class Border:
     ) -> list[int]:
         """Answer queries together at the answering node; `change` makes it lie."""
         journal = self.answering
-        agreement = journal.trust.view.agreement_between("XA", "XB", self.now)
+        agreement = journal.trust.view.agreement_for("XA", "XB", Purpose.EMPLOYMENT, self.now)
         answered = []
         for index in asked:
             sealed = self.asking.seal(index)

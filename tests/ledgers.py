@@ -44,7 +44,7 @@ from tests.world import (
 
 CODE = make("XA", bytes(range(10)))
 TRUST = sample_trust()
-AGREEMENT = TRUST.view.agreement_between("XA", "XB", START)
+AGREEMENT = TRUST.view.agreement_for("XA", "XB", Purpose.EMPLOYMENT, START)
 EvidenceRow = tuple[str, str, bytes]
 
 

@@ -29,7 +29,7 @@ from node.flows.ports import (
 from node.model.credential import AssessmentMethod, AwardType, Credential, Status, Unit
 from node.model.decide import Consent
 from node.model.merkle import Tile, Tree, leaf_hash
-from node.model.note import Checkpoint, sign_checkpoint
+from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.registry import RegistryState
 from node.model.seal import SALT_SIZE_BYTES, Sealed, commitment
 from node.model.statement import (
@@ -184,7 +184,7 @@ class MemoryLedger(Ledger):
         node_id: str,
         clock: Callable[[], int],
         randomness: Randomness | None = None,
-        signers: Signers | None = None,
+        signers: Sequence[Ed25519Signer | Mldsa44Signer] | None = None,
     ) -> None:
         self.node_id = node_id
         self.evidence: list[Evidence] = []

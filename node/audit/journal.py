@@ -313,7 +313,9 @@ class JournalReplay:
     def _recompute(self, asked: Asked, answered: Answered, trust: TrustView) -> None:
         answer = answered.answer
         now = answered.statement.said_at
-        agreement = trust.agreement_between(self._node, asked.statement.speaker, now)
+        agreement = trust.agreement_named(
+            self._node, asked.statement.speaker, asked.query.agreement, now
+        )
         facts = self._registry.facts(asked.query.selector, answered.index)
         due = decide(asked.query, asked.commitment, facts, agreement, now)
         if due == answer:
@@ -350,11 +352,13 @@ class JournalReplay:
                 Check.AGREEMENT, place, "the trust list that it was asked under is not here"
             )
             return
-        agreement = trust.agreement_between(self._node, query.audience, asked.statement.said_at)
+        agreement = trust.agreement_named(
+            self._node, query.audience, query.agreement, asked.statement.said_at
+        )
         faults = []
         if query.audience not in trust.nodes:
             faults.append(f"asks {query.audience}, which is not on the trust list")
-        elif agreement is None or agreement.reference != query.agreement:
+        elif agreement is None:
             faults.append(f"names an agreement that was not in force with {query.audience}")
         elif query.purpose not in agreement.purposes:
             faults.append("names an agreement that does not cover the purpose")

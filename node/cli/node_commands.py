@@ -152,8 +152,9 @@ async def _serve(data: Path, settings: "Settings", *, as_json: bool) -> None:
     import asyncio
     import signal
 
-    from node.assembly import running_node
+    from node.assembly import running_node, tune_process
 
+    tune_process()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

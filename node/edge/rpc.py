@@ -39,10 +39,12 @@ from node.wire.stubs import (
 
 _KEPT_BACK_S: Final = 0.02
 _PINS_REMEMBERED: Final = 1024
+_CALLS_MAX: Final = 256
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", PARCEL_SIZE_MAX_BYTES),
     ("grpc.max_receive_message_length", PARCEL_SIZE_MAX_BYTES),
     ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 128),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )
@@ -137,6 +139,10 @@ async def _refusing(context: _Context, work: Callable[[], Awaitable[_Reply]]) ->
             return await work()
     except Refusal as error:
         refusal = error
+        if refusal.code is Code.DEFECT:
+            incident = uuid.uuid4().hex
+            _log.error("defect", incident=incident, door="grpc", reason=refusal.reason)
+            refusal = Refusal(Code.DEFECT, f"{REASON_WITHHELD} under {incident}")
     except TimeoutError:
         refusal = Refusal(Code.BUSY, "the answer is not ready within the deadline; ask again")
     except Exception:  # noqa: BLE001 - the last door before the border
@@ -172,7 +178,7 @@ async def rpc_door(
     Raises:
         Refusal: CONFLICT where the address cannot be had.
     """
-    server = grpc.aio.server(options=_OPTIONS)
+    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_CALLS_MAX)
     add_NodeServiceServicer_to_server(service, server)
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

@@ -8,7 +8,7 @@
 6. audience is me, speaker is not me: UNTRUSTED; said within five minutes, unless this query is
    already answered: STALE (an agreement or purpose that is missing is a sealed REFUSED, in 9)
 7. already answered: the same sealed answer again, byte for byte
-8. quotas per peer and per requester: BUSY
+8. quotas per peer, per requester and per share code: BUSY
 9. registry and consents in one snapshot; decide; a spent use is counted in the same transaction
 10. journal it; only then reply
 
@@ -28,13 +28,18 @@ from node.model.quota import Allowance
 from node.model.seal import Sealed
 from node.model.statement import Outcome, Query, Statement
 from node.model.trust import Node, TrustView
-from node.wire.codec import decode_statement, encode_statement
-from node.wire.parcel import Item, Refused
+from node.wire.codec import STATEMENT_SIZE_MAX_BYTES, decode_statement, encode_statement
+from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, Refused
 
 SAID_BEFORE_MAX_US: Final = 5 * 60 * 1_000_000
 SAID_AFTER_MAX_US: Final = 60 * 1_000_000
 PROBE_TOKENS: Final = 20.0
 """A NOT_CONFIRMED costs this much more: guessing selectors runs dry soon."""
+GUESSES: Final = Allowance(burst=20.0, per_s=1 / 600)
+"""How often one share code may be tried in vain, whoever tries and whether or not it exists:
+36,500 birth dates take most of a year."""
+_ITEM_OVERHEAD_BYTES: Final = 128
+_REPLIES_MAX_BYTES: Final = PARCEL_SIZE_MAX_BYTES - 512 * 1024
 
 
 class Answering:
@@ -61,6 +66,7 @@ class Answering:
         self._clock = clock
         self._peer_quotas = Quotas(peer_allowance)
         self._requester_quotas = Quotas(requester_allowance)
+        self._guesses = Quotas(GUESSES)
         self._seals = SealChecker()
         self.tally: Counter[tuple[str, str]] = Counter()
 
@@ -98,7 +104,7 @@ class Answering:
             outcome = decided.pop(question.counterpart.commitment, None)
             if outcome is not None and isinstance(reply, Sealed):
                 self.tally["outcome", outcome.name.lower()] += 1
-        return [self._told(reply) for reply in replies]
+        return self._fitting(replies)
 
     def _peer(self, pin: bytes, trust: TrustView, now: int) -> Node:
         node_id = trust.node_by_pin.get(pin)
@@ -126,27 +132,50 @@ class Answering:
     def _judge(
         self, peer: Node, trust: TrustView, now: int, decided: dict[bytes, Outcome]
     ) -> Judge:
-        agreement = trust.agreement_between(self._node, peer.id, now)
-
         def judge(question: Question, facts: Facts) -> Draft:
-            query = question.query
+            query, commitment = question.query, question.counterpart.commitment
             if not -SAID_AFTER_MAX_US <= now - question.said_at <= SAID_BEFORE_MAX_US:  # 6
                 raise Refusal(
                     Code.STALE, "said_at: must lie within five minutes before and one after now"
                 )
             if now > query.answer_by + SAID_AFTER_MAX_US:
                 raise Refusal(Code.STALE, "query.answer_by: has passed, nobody waits any more")
+            # Where the transaction has to be taken apart, we are asked again: charge once.
+            again = commitment in decided
             requester = f"{peer.id} {query.requester.register_id}"
-            self._peer_quotas.take(peer.id, now)  # 8
-            self._requester_quotas.take(requester, now)
-            answer = decide(query, question.counterpart.commitment, facts, agreement, now)  # 9
-            if answer.outcome is Outcome.NOT_CONFIRMED:
+            if not again:  # 8
+                self._peer_quotas.take(peer.id, now)
+                self._requester_quotas.take(requester, now)
+            self._guesses.require(query.selector.code_digest, now)
+            agreement = trust.agreement_named(self._node, peer.id, query.agreement, now)
+            answer = decide(query, commitment, facts, agreement, now)  # 9
+            if answer.outcome is Outcome.NOT_CONFIRMED and not again:
                 self._requester_quotas.charge(requester, PROBE_TOKENS, now)
-            decided[answer.query] = answer.outcome
+                self._guesses.charge(query.selector.code_digest, 1.0, now)
+            decided[commitment] = answer.outcome
             statement = encode_statement(Statement(self._node, now, trust.reference, answer))
+            if len(statement) > STATEMENT_SIZE_MAX_BYTES:
+                raise Refusal(Code.DEFECT, "the answer is longer than a statement can be")
             return Draft(answer, statement, question.counterpart, asked_at=question.said_at)
 
         return judge
+
+    def _fitting(self, replies: Sequence[Item | Refusal | None]) -> list[Item]:
+        """Return what fits one parcel; the rest is journalled and told when asked again."""
+        told: list[Item] = []
+        notes: set[bytes] = set()
+        size_bytes = 0
+        for reply in map(self._told, replies):
+            if isinstance(reply, Sealed):
+                size_bytes += len(reply.statement) + len(reply.path) + _ITEM_OVERHEAD_BYTES
+                if reply.checkpoint not in notes:
+                    notes.add(reply.checkpoint)
+                    size_bytes += len(reply.checkpoint) + _ITEM_OVERHEAD_BYTES
+            if isinstance(reply, Sealed) and size_bytes > _REPLIES_MAX_BYTES:
+                told.append(Refused(Code.BUSY, "the parcel is full; ask for the rest again", 0.1))
+            else:
+                told.append(reply)
+        return told
 
     def _told(self, reply: Item | Refusal | None) -> Item:
         if isinstance(reply, Refusal):

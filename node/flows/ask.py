@@ -14,6 +14,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -120,7 +121,13 @@ class Asking:
         if recorded.sealed is None:  # 4
             raise Refusal(Code.DEFECT, "the ledger recorded a query without its seal")
         question = OpenQuestion(query, now, recorded.commitment, recorded.sealed, employer.key_id)
-        return await self._deliver(question)
+        try:
+            return await self._deliver(question)
+        except Refusal as refusal:
+            # It is journalled: whoever asked must learn its id, or would ask anew.
+            if refusal.code not in {Code.STALE, Code.BUSY}:
+                raise
+            return _verification(question)
 
     async def send_open(self) -> int:
         """Send every open question again, or give up those past their deadline; returns how many.
@@ -128,15 +135,24 @@ class Asking:
         For the schedule and for the start of a node. One question's failure stops no other.
         """
         found = await self._ledger.open_questions(frozenset(self._in_flight))
-        waiting = [question for question in found if question.commitment not in self._in_flight]
+        by_peer: dict[str, list[OpenQuestion]] = {}
+        for question in found:
+            if question.commitment not in self._in_flight:
+                by_peer.setdefault(question.query.audience, []).append(question)
+        sent = await asyncio.gather(*map(self._send_to_peer, by_peer.values()))
+        failures = [failure for some in sent for failure in some]
+        if failures:
+            raise failures[0]
+        return sum(map(len, by_peer.values()))
+
+    async def _send_to_peer(self, waiting: Sequence[OpenQuestion]) -> list[BaseException]:
+        """Send one peer's questions in turns, so that a silent peer holds up nobody else's."""
         failures: list[BaseException] = []
         for start in range(0, len(waiting), SENT_TOGETHER_MAX):
             some = waiting[start : start + SENT_TOGETHER_MAX]
             sent = await asyncio.gather(*map(self._send_again, some), return_exceptions=True)
             failures += (result for result in sent if isinstance(result, BaseException))
-        if failures:
-            raise failures[0]
-        return len(waiting)
+        return failures
 
     async def _send_again(self, question: OpenQuestion) -> None:
         if self._clock() >= question.query.answer_by:
@@ -155,7 +171,7 @@ class Asking:
                 f"share_code: is one of this node, {audience}; its own registry shows it",
             )
         trust.node(audience)
-        agreement = trust.agreement_between(self._node, audience, now)
+        agreement = trust.agreement_for(self._node, audience, inquiry.purpose, now)
         if agreement is None:
             raise Refusal(
                 Code.UNTRUSTED, f"no agreement is in force between {self._node} and {audience}"
@@ -213,6 +229,9 @@ class Asking:
         try:
             answer, counterpart = self._check(question, item)  # 6
         except Refusal as refusal:
+            if refusal.code is Code.STALE:
+                self.tally["open", ""] += 1
+                return _verification(question)
             content = encode_parcel([item]).SerializeToString()
             return await self._keep_evidence(question, content, refusal)
         return await self._conclude(question, answer, counterpart)
@@ -231,10 +250,18 @@ class Asking:
             raise Refusal(Code.MALFORMED, "answer.query: answers another query")
         if answer.registry_position != item.index or answer.evaluated_at != statement.said_at:
             raise Refusal(Code.MALFORMED, "answer: its position or time is not its own")
+        if (
+            statement.trust.version == trust.reference.version
+            and statement.trust != trust.reference
+        ):
+            raise Refusal(Code.MALFORMED, "answer.trust: is another list of the version in force")
         earliest = question.asked_at - _CLOCK_TOLERANCE_US
         latest = query.answer_by + _CLOCK_TOLERANCE_US
         if not earliest <= statement.said_at <= latest:
             raise Refusal(Code.MALFORMED, "answer: was not said between the query and its deadline")
+        if statement.said_at > self._clock() + _CLOCK_TOLERANCE_US:
+            # Its clock or ours is ahead; the same answer will do once we are there.
+            raise Refusal(Code.STALE, "answer: was said in the future")
         wanted = query.wanted
         for disclosure in answer.disclosed:
             if disclosure.field not in wanted:

@@ -18,13 +18,15 @@ class Coalescer(Generic[_Item, _Result]):
     So an idle node serves one item at once, and a busy one serves many at the price of one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - bounds, each by name
         self,
         run: Callable[[list[_Item]], Awaitable[Sequence[_Result | BaseException]]],
         *,
         batch_max: int,
         waiting_max: int,
         in_flight_max: int = 1,
+        weigh: Callable[[_Item], int] | None = None,
+        weight_max: int = 0,
     ) -> None:
         """Take the function that runs a batch.
 
@@ -34,11 +36,15 @@ class Coalescer(Generic[_Item, _Result]):
             batch_max: items in one batch.
             waiting_max: items that may wait; one more is refused as BUSY.
             in_flight_max: batches under way at once.
+            weigh: how much an item weighs; a batch closes once it weighs `weight_max`.
+            weight_max: see `weigh`.
         """
         self._run = run
         self._batch_max = batch_max
         self._waiting_max = waiting_max
         self._in_flight_max = in_flight_max
+        self._weigh = weigh
+        self._weight_max = weight_max
         self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
         self._running = 0
         self._busy = 0
@@ -80,25 +86,54 @@ class Coalescer(Generic[_Item, _Result]):
         free = self._in_flight_max - self._busy
         share = max(-(-len(self._waiting) // free), _SHARE_MIN)
         size = min(share, len(self._waiting), self._batch_max)
-        return [self._waiting.popleft() for _ in range(size)]
+        if self._weigh is None:
+            return [self._waiting.popleft() for _ in range(size)]
+        batch: list[tuple[_Item, asyncio.Future[_Result]]] = []
+        weight = 0
+        while len(batch) < size and weight < self._weight_max:
+            batch.append(self._waiting.popleft())
+            weight += self._weigh(batch[-1][0])
+        return batch
 
     async def _work(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            self._busy += 1
-            results: Sequence[_Result | BaseException]
-            try:
-                results = await self._run([item for item, _ in batch])
-            except Exception as error:  # noqa: BLE001 - every waiting caller gets it
-                results = [error] * len(batch)
-            self._busy -= 1
-            for (_, future), result in zip(batch, results, strict=True):
-                if future.done():
-                    continue
-                if isinstance(result, BaseException):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
-        # In the same step as the last look at the queue: a task counts as done only a step later,
-        # and what is submitted in between would wait for ever.
-        self._running -= 1
+        try:
+            while self._waiting:
+                batch = self._take()
+                self._busy += 1
+                try:
+                    await self._serve(batch)
+                finally:
+                    self._busy -= 1
+        finally:
+            # In the same step as the last look at the queue: a task counts as done only a step
+            # later, and what is submitted in between would wait for ever.
+            self._running -= 1
+
+    async def _serve(self, batch: list[tuple[_Item, "asyncio.Future[_Result]"]]) -> None:
+        results: Sequence[_Result | BaseException]
+        try:
+            results = await self._run([item for item, _ in batch])
+            if len(results) != len(batch):
+                results = [Refusal(Code.DEFECT, "a batch lost a result")] * len(batch)
+        except BaseException as error:
+            # Every waiting caller gets it; one that ends this task ends it all the same.
+            self._settle(batch, [error] * len(batch))
+            if not isinstance(error, Exception):
+                raise
+            return
+        self._settle(batch, results)
+
+    @staticmethod
+    def _settle(
+        batch: list[tuple[_Item, "asyncio.Future[_Result]"]],
+        results: Sequence[_Result | BaseException],
+    ) -> None:
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, asyncio.CancelledError):
+                future.cancel()
+            elif isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

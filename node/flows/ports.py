@@ -190,7 +190,7 @@ class Ledger(Protocol):
         ...
 
     async def open_questions(self, excluding: Collection[bytes] = ()) -> Sequence[OpenQuestion]:
-        """Return every question that is neither concluded nor given up.
+        """Return the oldest questions that are neither concluded nor given up, some thousand.
 
         `excluding` are commitments of those not wanted, because they are in flight.
         """

@@ -31,6 +31,7 @@ from node.wire.sheets import Fault, Row, Unfit, parse_credential
 
 GROUND_LENGTH_MAX: Final = 500
 _BATCH_ROWS: Final = 2_000
+_RECORD_MAX_BYTES: Final = STATEMENT_SIZE_MAX_BYTES - 4096
 _MAY_BECOME: Final[dict[Status, frozenset[Status]]] = {
     Status.ACTIVE: frozenset({Status.SUSPENDED, Status.REVOKED}),
     Status.SUSPENDED: frozenset({Status.ACTIVE, Status.REVOKED}),
@@ -152,11 +153,11 @@ class Registry:
     def _draft(self, body: Body) -> Draft:
         trust = self._trust.view().reference
         statement = encode_statement(Statement(self._node_id, self._clock(), trust, body))
-        if len(statement) > STATEMENT_SIZE_MAX_BYTES:
+        if len(statement) > _RECORD_MAX_BYTES:
             raise Refusal(
                 Code.MALFORMED,
-                f"units: make the record longer than the {STATEMENT_SIZE_MAX_BYTES} bytes that a "
-                "statement can have; shorten their titles",
+                f"units: make the record longer than the {_RECORD_MAX_BYTES} bytes that an "
+                "answer can show; shorten their titles",
             )
         return Draft(body, statement)
 

@@ -16,6 +16,7 @@ from node.errors import Code, Refusal
 
 HASH_SIZE_BYTES: Final = 32
 PATH_HASHES_MAX: Final = 63
+_PROVED_MAX: Final = 16_384
 SIZE_MAX: Final = 2**63 - 1
 """Largest tree size: sizes and indices fit a signed 64-bit integer everywhere."""
 
@@ -107,8 +108,8 @@ class InclusionChecker:
     """Verifies many leaves of one tree, accepting and refusing exactly what verify_inclusion does.
 
     A node once proved, together with the rest of its path, needs no second proof: of a batch of
-    neighbouring leaves each costs about two hashes. Memory is bounded by the paths handed in:
-    at most one entry for each of their hashes. Not thread-safe.
+    neighbouring leaves each costs about two hashes. Memory is bounded: past some thousand nodes all
+    are forgotten and proved anew. Not thread-safe.
     """
 
     __slots__ = ("_last", "_proved", "_root", "_size", "_top")
@@ -158,6 +159,8 @@ class InclusionChecker:
         else:
             if value != self._root:
                 raise _inclusion_failed(index, self._size)
+        if len(proved) > _PROVED_MAX:
+            proved.clear()
         proved.update(fresh)
 
 

@@ -25,6 +25,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
@@ -203,15 +204,38 @@ class TrustView(Struct, frozen=True):
             raise Refusal(Code.UNKNOWN, f"node {node!r} is not on the trust list")
         return found
 
-    def agreement_between(self, one: str, other: str, now: int) -> Agreement | None:
-        """Return the newest agreement in force between two nodes at a time, or None."""
-        newest: Agreement | None = None
-        for agreement in self.agreements.get(frozenset((one, other)), ()):
-            if _holds(agreement.in_force_from, agreement.in_force_until, now) and (
-                newest is None or agreement.version > newest.version
-            ):
-                newest = agreement
-        return newest
+    def agreement_for(self, one: str, other: str, purpose: Purpose, now: int) -> Agreement | None:
+        """Return the agreement in force between two nodes that a query should rely on, or None.
+
+        One that covers the purpose goes before one that does not, then the newest; the id decides
+        between equals, so that everybody finds the same.
+        """
+        in_force = self._in_force(one, other, now)
+        return max(
+            in_force,
+            key=lambda agreement: (
+                purpose in agreement.purposes,
+                agreement.version,
+                agreement.id,
+            ),
+            default=None,
+        )
+
+    def agreement_named(
+        self, one: str, other: str, reference: AgreementReference, now: int
+    ) -> Agreement | None:
+        """Return the agreement that a query names, if it is in force between two nodes."""
+        for agreement in self._in_force(one, other, now):
+            if (agreement.id, agreement.version) == (reference.id, reference.version):
+                return agreement
+        return None
+
+    def _in_force(self, one: str, other: str, now: int) -> list[Agreement]:
+        return [
+            agreement
+            for agreement in self.agreements.get(frozenset((one, other)), ())
+            if _holds(agreement.in_force_from, agreement.in_force_until, now)
+        ]
 
     def open_checkpoint(self, node: Node, note: bytes, at: int) -> OpenedCheckpoint:
         """Open a checkpoint that a node signed, with its keys that count at a time.
@@ -416,6 +440,8 @@ def _resolve_key(entry: JournalKeyEntry, origin: str, where: str) -> JournalKey:
         raise Refusal(
             Code.MALFORMED, f"{where}: a journal key must be named by the journal's origin"
         )
+    if entry.retired_because is not None and entry.valid_until is None:
+        raise Refusal(Code.MALFORMED, f"{where}: a retired journal key needs valid_until")
     until = None if entry.valid_until is None else _moment(entry.valid_until, where)
     return JournalKey(verifier, _moment(entry.valid_from, where), until)
 
@@ -425,7 +451,7 @@ def _resolve_certificate(entry: CertificateEntry, node: str, where: str) -> Cert
         der = base64.b64decode(entry.certificate, validate=True)
         certificate = x509.load_der_x509_certificate(der)
         public_key = certificate.public_key()
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, UnsupportedAlgorithm):
         raise Refusal(
             Code.MALFORMED, f"{where}: tls certificate must be base64 of a DER certificate"
         ) from None
@@ -444,7 +470,7 @@ def _resolve_certificate(entry: CertificateEntry, node: str, where: str) -> Cert
 def _names(certificate: x509.Certificate) -> list[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return []
     return names.get_values_for_type(x509.UniformResourceIdentifier)
 

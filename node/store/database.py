@@ -37,6 +37,7 @@ _PRAGMAS: Final = (
     "wal_autocheckpoint=8000",
     "cache_size=-16384",
 )
+_RUN_MAX: Final = 4096
 _RUNS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _Result = TypeVar("_Result")
 _Row = TypeVar("_Row")
@@ -125,19 +126,41 @@ def set_once(
 
 def rows_in(
     connection: Connection, query: Select[Any], key: Column[Any], values: Collection[Any]
-) -> Sequence[Row[Any]]:
+) -> list[Row[Any]]:
     """Return the rows of a query whose key is among some values.
 
     As an expanding parameter would, at a quarter of its time: the SQL for each power of two is
     compiled once, and the last value fills the places that are left over.
     """
-    if not values:
-        return []
-    parameters = list(values)
-    size = 1 << (len(parameters) - 1).bit_length()
-    parameters += [parameters[-1]] * (size - len(parameters))
-    sql = _rows_in_sql(connection.dialect, query, key, size)
-    return connection.exec_driver_sql(sql, tuple(parameters)).all()
+    found: list[Row[Any]] = []
+    for size, some in _in_powers(list(values)):
+        sql = _rows_in_sql(connection.dialect, query, key, size)
+        found += connection.exec_driver_sql(sql, tuple(some)).all()
+    return found
+
+
+def rows_with(
+    connection: Connection,
+    keys: tuple[Column[Any], Column[Any]],
+    pairs: Collection[tuple[Any, Any]],
+) -> list[Row[Any]]:
+    """Return the rows of a table whose two key columns are among some pairs.
+
+    SQLite scans the table for `(a, b) IN (…)`; joined to the pairs it searches the index.
+    """
+    found: list[Row[Any]] = []
+    for size, some in _in_powers(list(pairs)):
+        sql = _rows_with_sql(connection.dialect, keys, size)
+        found += connection.exec_driver_sql(sql, tuple(chain.from_iterable(some))).all()
+    return found
+
+
+def _in_powers(values: list[_Row]) -> Iterator[tuple[int, list[_Row]]]:
+    """Cut values into runs of at most `_RUN_MAX`, each filled up to a power of two."""
+    for start in range(0, len(values), _RUN_MAX):
+        some = values[start : start + _RUN_MAX]
+        size = 1 << (len(some) - 1).bit_length()
+        yield size, some + [some[-1]] * (size - len(some))
 
 
 def _in_sizes(rows: Sequence[_Row]) -> Iterator[tuple[int, Sequence[_Row]]]:
@@ -163,6 +186,19 @@ def _rows_in_sql(dialect: Dialect, query: Select[Any], key: Column[Any], size: i
 
 
 @lru_cache(maxsize=64)
+def _rows_with_sql(dialect: Dialect, keys: tuple[Column[Any], Column[Any]], size: int) -> str:
+    mark = _mark(dialect)
+    pairs = ", ".join([f"({mark}, {mark})"] * size)
+    one, other = keys
+    name = one.table
+    return (
+        f"SELECT {name}.* FROM (VALUES {pairs}) AS wanted "  # noqa: S608 - names from our own schema
+        f"CROSS JOIN {name} "
+        f"WHERE {name}.{one.name} = wanted.column1 AND {name}.{other.name} = wanted.column2"
+    )
+
+
+@lru_cache(maxsize=64)
 def _set_once_sql(dialect: Dialect, key: Column[Any], once: Column[Any], size: int) -> str:
     mark = _mark(dialect)
     rows = ", ".join([f"({mark}, {mark})"] * size)
@@ -180,7 +216,11 @@ def _mark(dialect: Dialect) -> str:
 
 def _engine(url: str, *, begin: str, pool_size: int) -> Engine:
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": _BUSY_TIMEOUT_S}
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        hide_parameters=True,  # values are personal data; errors are logged
     )
 
     @event.listens_for(engine, "connect")

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from node.errors import Code, Refusal
 from node.flows.coalesce import Coalescer
@@ -22,12 +22,13 @@ from node.model.decide import Consent, Facts, spends_consent
 from node.model.seal import Sealed
 from node.model.statement import Answer, Query
 from node.store import schema
-from node.store.database import Database, insert_rows, rows_in
+from node.store.database import Database, insert_rows, rows_with
 from node.store.journal import Journal, Placed
 from node.store.projection import facts_of, keep_evidence, project, spend
 
 FORK: Final = "fork"
 _BATCH_MAX: Final = 1024
+_BATCH_STATEMENTS_MAX: Final = 4096
 _WAITING_MAX: Final = 16_384
 _CHUNK: Final = 2_000
 _TRAVELLING: Final = frozenset({Query, Answer})
@@ -57,7 +58,11 @@ class GroupCommit:
         self._journal = journal
         self._clock = clock
         self._jobs: Coalescer[_Job, Any] = Coalescer(
-            self._run, batch_max=_BATCH_MAX, waiting_max=_WAITING_MAX
+            self._run,
+            batch_max=_BATCH_MAX,
+            waiting_max=_WAITING_MAX,
+            weigh=_statements_of,
+            weight_max=_BATCH_STATEMENTS_MAX,
         )
         self.forked: frozenset[str] = frozenset()
 
@@ -135,20 +140,25 @@ class GroupCommit:
     def _batch(self, connection: Connection, jobs: Sequence[_Job]) -> "_Batch":
         self._journal.open(connection)
         batch = _Batch(jobs)
-        batch.forked = self.forked | self._observe(connection, batch.counterparts())
+        forked, unseen = self._observe(connection, batch.counterparts())
+        batch.forked = self.forked | forked
         batch.decide(connection, self._journal)
         batch.gather()
         if batch.drafts:
             batch.placed = self._journal.extend([draft.statement for draft in batch.drafts])
             project(connection, batch.drafts, batch.placed, self._clock())
+            insert_rows(connection, schema.peer_checkpoint, batch.rested_on(unseen))
             spend(connection, batch.uses_spent)
             batch.note = self._journal.close(connection, sign=batch.travels)
         return batch
 
     def _observe(
         self, connection: Connection, counterparts: Iterable[Counterpart]
-    ) -> frozenset[str]:
-        """Keep the peers' checkpoints; return the peers of which two contradict each other."""
+    ) -> tuple[frozenset[str], set[tuple[str, int]]]:
+        """Hold the peers' checkpoints against those kept before.
+
+        Returns the peers of which two contradict each other, and which checkpoints are new.
+        """
         seen: dict[tuple[str, int], Counterpart] = {}
         contradicting: dict[str, tuple[bytes, bytes]] = {}
         for counterpart in counterparts:
@@ -157,29 +167,22 @@ class GroupCommit:
                 notes = (first.sealed.checkpoint, counterpart.sealed.checkpoint)
                 contradicting[counterpart.peer] = notes
         if not seen:
-            return frozenset()
+            return frozenset(), set()
         known = {
             (row.peer, row.size): row
-            for row in rows_in(
+            for row in rows_with(
                 connection,
-                _PEER_CHECKPOINTS,
-                schema.peer_checkpoint.c.size,
-                {size for _, size in seen},
+                (schema.peer_checkpoint.c.size, schema.peer_checkpoint.c.peer),
+                {(size, peer) for peer, size in seen},
             )
         }
         for key, counterpart in seen.items():
             row = known.get(key)
             if row is not None and row.root != counterpart.root:
                 contradicting[counterpart.peer] = (row.note, counterpart.sealed.checkpoint)
-        fresh = [
-            (size, peer, counterpart.root, counterpart.sealed.checkpoint)
-            for (peer, size), counterpart in seen.items()
-            if (peer, size) not in known
-        ]
-        insert_rows(connection, schema.peer_checkpoint, fresh)
         for peer, notes in contradicting.items():
             self._keep_fork(connection, peer, notes)
-        return frozenset(contradicting)
+        return frozenset(contradicting), seen.keys() - known.keys()
 
     def _keep_fork(self, connection: Connection, peer: str, notes: tuple[bytes, bytes]) -> None:
         if peer in self.forked:
@@ -224,6 +227,16 @@ class _Batch:
             if draft.counterpart is not None
         ]
         return found
+
+    def rested_on(self, unseen: set[tuple[str, int]]) -> list[tuple[int, str, bytes, bytes]]:
+        """Return the rows of the new checkpoints that a statement of ours rests on."""
+        rows: dict[tuple[str, int], tuple[int, str, bytes, bytes]] = {}
+        for draft in self.drafts:
+            held = draft.counterpart
+            if held is not None and (held.peer, held.size) in unseen:
+                row = (held.size, held.peer, held.root, held.sealed.checkpoint)
+                rows.setdefault((held.peer, held.size), row)
+        return list(rows.values())
 
     def decide(self, connection: Connection, journal: Journal) -> None:
         """Decide every question that was not answered before, in order."""
@@ -310,6 +323,10 @@ class _Batch:
         return Recorded(placed.position, placed.commitment, sealed)
 
 
+def _statements_of(job: _Job) -> int:
+    return len(job.questions) if isinstance(job, _Answer) else len(job.drafts)
+
+
 def _forked(peer: str) -> Refusal:
     return Refusal(
         Code.UNTRUSTED, f"the journal of {peer} is forked: two checkpoints of one size differ"
@@ -317,10 +334,7 @@ def _forked(peer: str) -> Refusal:
 
 
 def _answered(connection: Connection, questions: Iterable[Question]) -> dict[bytes, int]:
-    times = {question.said_at for question in questions}
-    rows = rows_in(connection, _ANSWERED, schema.answered.c.said_at, times)
+    pairs = {(question.said_at, question.counterpart.commitment) for question in questions}
+    answered = schema.answered.c
+    rows = rows_with(connection, (answered.said_at, answered.commitment), pairs)
     return {row.commitment: row.position for row in rows}
-
-
-_ANSWERED: Final = select(schema.answered)
-_PEER_CHECKPOINTS: Final = select(schema.peer_checkpoint)

@@ -159,15 +159,22 @@ def read_tile(connection: Connection, level: int, number: int) -> bytes:
     return b"" if row is None else bytes(row.hashes)
 
 
-def sealed_at(connection: Connection, position: int) -> Sealed:
+def sealed_at(
+    connection: Connection, position: int, trees: dict[int, Tree] | None = None
+) -> Sealed:
     """Return the seal of a statement from a snapshot, without a journal at hand.
+
+    `trees` keeps the trees that were opened, by size, for the next call on this snapshot.
 
     Raises:
         Refusal: UNKNOWN where there is no such statement.
     """
+    opened = {} if trees is None else trees
 
     def tree(size: int) -> Tree:
-        return Tree(size, lambda level, number: read_tile(connection, level, number))
+        if size not in opened:
+            opened[size] = Tree(size, lambda level, number: read_tile(connection, level, number))
+        return opened[size]
 
     return _sealed(connection, position, tree)
 

@@ -33,6 +33,7 @@ from node.wire.codec import INDEX_MAX, decode_statement
 from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint, Record
 
 _CHUNK: Final = 500
+_OPEN_MAX: Final = 4096
 
 
 class SqlLedger:
@@ -42,6 +43,7 @@ class SqlLedger:
         """Take the parts; `open` before use."""
         self._database = database
         self._commits = GroupCommit(database, journal, clock)
+        self._is_open = False
 
     async def open(self, node: str, origin: str) -> None:
         """Check whose journal it is and learn which peers' journals are known to be forked.
@@ -63,10 +65,13 @@ class SqlLedger:
                 f"{schema.VERSION}",
             )
         self._commits.forked = await self._database.read(_forked_peers)
+        self._is_open = True
 
     async def close(self) -> None:
         """Wait for what is being written, and leave nothing unsigned."""
         await self._commits.drain()
+        if not self._is_open:  # perhaps another node's journal: not ours to sign
+            return
         with suppress(Refusal):  # a disk that refuses: the next start signs
             await self.sign_head()
 
@@ -231,17 +236,20 @@ def _forked_peers(connection: Connection) -> frozenset[str]:
 
 
 def _open_questions(connection: Connection, excluding: Collection[bytes]) -> list[OpenQuestion]:
+    trees: dict[int, Tree] = {}
     found: list[OpenQuestion] = []
     for row in connection.execute(_OPEN):
         if row.commitment in excluding:
             continue
-        sealed = sealed_at(connection, row.position)
+        sealed = sealed_at(connection, row.position, trees)
         statement = decode_statement(sealed.statement)
         if not isinstance(statement.body, Query):
             raise Refusal(Code.DEFECT, f"the journal's entry {row.position} is no query")
         found.append(
             OpenQuestion(statement.body, statement.said_at, row.commitment, sealed, row.key_id)
         )
+        if len(found) == _OPEN_MAX:
+            break
     return found
 
 
@@ -366,10 +374,8 @@ def _records(connection: Connection) -> Iterator[Record]:
             checkpoint = next(checkpoints, None)
 
 
-_with_note = schema.counterpart.outerjoin(
-    schema.peer_checkpoint,
-    (schema.counterpart.c.peer == schema.peer_checkpoint.c.peer)
-    & (schema.counterpart.c.size == schema.peer_checkpoint.c.size),
+_same_checkpoint = (schema.counterpart.c.peer == schema.peer_checkpoint.c.peer) & (
+    schema.counterpart.c.size == schema.peer_checkpoint.c.size
 )
 _HEAD: Final = select(schema.head)
 _ENTRY: Final = select(schema.entry).where(schema.entry.c.position == bindparam("at"))
@@ -385,13 +391,16 @@ _ENTRIES_WITH_COUNTERPARTS: Final = (
         schema.peer_checkpoint.c.note,
     )
     .select_from(
-        schema.entry.outerjoin(_with_note, schema.entry.c.position == schema.counterpart.c.position)
+        # One join after the other: a join in brackets would be built as a whole first.
+        schema.entry.outerjoin(
+            schema.counterpart, schema.entry.c.position == schema.counterpart.c.position
+        ).outerjoin(schema.peer_checkpoint, _same_checkpoint)
     )
     .order_by(schema.entry.c.position)
 )
 _COUNTERPART: Final = (
     select(schema.counterpart, schema.peer_checkpoint.c.note)
-    .select_from(_with_note)
+    .select_from(schema.counterpart.outerjoin(schema.peer_checkpoint, _same_checkpoint))
     .where(schema.counterpart.c.position == bindparam("at"))
 )
 _CHECKPOINTS: Final = select(schema.checkpoint).order_by(schema.checkpoint.c.size)

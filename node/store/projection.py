@@ -147,9 +147,13 @@ def _follow(draft: Draft, place: Placed, rows: _Rows) -> None:
 _CHANGES: Final = {
     "status": (
         update(schema.credential)
-        .where(schema.credential.c.number == bindparam("of"))
+        .where(
+            schema.credential.c.number == bindparam("of"),
+            schema.credential.c.status != Status.REVOKED.value,
+            schema.credential.c.status != Status.SUPERSEDED.value,
+        )
         .values(status=bindparam("new_status")),
-        "the credential is not in the registry",
+        "the credential is not in the registry, or what it is there is final",
     ),
     "end": (
         update(schema.consent)

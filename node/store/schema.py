@@ -16,6 +16,8 @@ from sqlalchemy import (
 )
 
 VERSION: Final = 1
+# In SQLite only an INTEGER primary key is the row id itself; any other has an index of its own.
+_Position: Final = BigInteger().with_variant(Integer, "sqlite")
 metadata: Final = MetaData()
 
 head: Final = Table(
@@ -34,7 +36,7 @@ head: Final = Table(
 entry: Final = Table(
     "entry",
     metadata,
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", _Position, primary_key=True, autoincrement=False),
     Column("kind", SmallInteger, nullable=False),
     Column("salt", LargeBinary, nullable=False),
     Column("statement", LargeBinary, nullable=False),
@@ -51,14 +53,14 @@ tile: Final = Table(
 checkpoint: Final = Table(
     "checkpoint",
     metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", _Position, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
     comment="every checkpoint that this journal signed",
 )
 counterpart: Final = Table(
     "counterpart",
     metadata,
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", _Position, primary_key=True, autoincrement=False),
     Column("peer", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("peer_index", BigInteger, nullable=False),
@@ -99,7 +101,7 @@ answered: Final = Table(
 question: Final = Table(
     "question",
     metadata,
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", _Position, primary_key=True, autoincrement=False),
     Column("commitment", LargeBinary, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("settled", BigInteger),

@@ -290,6 +290,7 @@ def _exchange(opened: OpenedNode, peers: GrpcPeers) -> tuple[Asking, Answering]:
         clock=clock,
         peer_allowance=Allowance(quota.peer_burst, quota.peer_per_s),
         requester_allowance=Allowance(quota.requester_burst, quota.requester_per_s),
+        guess_allowance=Allowance(quota.guess_burst, quota.guess_per_s),
     )
     return asking, answering
 

@@ -64,7 +64,10 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[quota]`: token buckets: an API key's, a peer's and a requester's behind a peer."""
+    """`[quota]`: token buckets: an API key's, a peer's and a requester's behind a peer.
+
+    `guess_*` bound how often one share code may be tried in vain, whoever tries.
+    """
 
     key_burst: float = 20_000.0
     key_per_s: float = 2_000.0
@@ -72,6 +75,8 @@ class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     peer_per_s: float = 50_000.0
     requester_burst: float = 20_000.0
     requester_per_s: float = 2_000.0
+    guess_burst: float = 20.0
+    guess_per_s: float = 1 / 600
 
 
 class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -188,6 +188,7 @@ class Node:
             clock=self._clock,
             peer_allowance=UNLIMITED,
             requester_allowance=UNLIMITED,
+            guess_allowance=UNLIMITED,
         )
 
     async def found(self) -> list[ShareCode]:

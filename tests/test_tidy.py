@@ -2,9 +2,9 @@
 
 import ast
 import re
+import subprocess
 import typing
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from pathlib import Path
 
 import msgspec
@@ -60,22 +60,14 @@ _MACHINE = re.compile(
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 
 
-def _ignored() -> list[str]:
-    lines = (_ROOT / ".gitignore").read_text().splitlines()
-    return [".git", *(line.rstrip("/") for line in lines if line and not line.startswith("#"))]
+def _files() -> list[Path]:
+    """List what git keeps or would keep; a deleted file is listed until that is committed."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, text=True).stdout
+    return sorted({path for name in listed.split("\0") if (path := _ROOT / name).is_file()})
 
 
-def _files(folder: Path, ignored: list[str]) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if any(fnmatch(path.name, pattern) for pattern in ignored):
-            continue
-        if path.is_dir():
-            yield from _files(path, ignored)
-        else:
-            yield path
-
-
-_FILES = list(_files(_ROOT, _ignored()))
+_FILES = _files()
 _NAMES = {path: path.relative_to(_ROOT).as_posix() for path in _FILES}
 _WRITTEN = [  # by people, in Python
     path for path in _FILES if path.suffix == ".py" and "/_pb/" not in _NAMES[path]

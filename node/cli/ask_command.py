@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from node.cli.context import Json, add, replace_file
-from node.cli.output import DONE, NO, NOT_NOW, REFUSED, give, pairs, progress, tell, words
+from node.cli.output import (
+    DONE,
+    NO,
+    NOT_NOW,
+    REFUSED,
+    field_rows,
+    give,
+    pairs,
+    progress,
+    tell,
+    words,
+)
 from node.cli.share_commands import PURPOSES, PurposeName
 from node.errors import Code, Refusal
 
@@ -172,9 +183,7 @@ def _shown(asked: dict[str, Any], receipt: Path | None) -> "Callable[[Console], 
         colour = _COLOURS.get(outcome, "yellow")
         console.print(f"\n[bold {colour}]{words(outcome)}[/]")
         console.print(asked["meaning"], markup=False)
-        disclosed = [
-            (words(name), value) for name, value in asked["disclosed"].items() if name != "units"
-        ]
+        disclosed = field_rows(asked["disclosed"])
         disclosed += [("Unit", unit) for unit in asked["disclosed"].get("units", ())]
         if disclosed:
             console.print()

@@ -56,7 +56,7 @@ class Country(Struct, frozen=True):
 
 
 class Imported(Struct, frozen=True):
-    """What an import brought in, and how long the whole command took."""
+    """What an import brought in, and how long it took, without the start of the program."""
 
     rows: int
     took_s: float
@@ -273,10 +273,13 @@ async def _run(
 
 async def _import(processes: Processes, node: NationalNode, file: Path) -> Imported:
     done = await _command(processes, "--data", node.data, "registry", "import", file, "--json")
-    accepted = done.json().get("accepted")
-    if not isinstance(accepted, int):
-        raise Refusal(Code.DEFECT, "registry import --json did not say how many rows it accepted")
-    return Imported(accepted, done.took_s)
+    said = done.json()
+    accepted, took_s = said.get("accepted"), said.get("took_s")
+    if not isinstance(accepted, int) or not isinstance(took_s, float):
+        raise Refusal(
+            Code.DEFECT, "registry import --json did not say how many rows it took, and how long"
+        )
+    return Imported(accepted, took_s)
 
 
 async def _command(processes: Processes, *arguments: str | Path) -> Finished:

@@ -277,7 +277,7 @@ async def thousand_at_once(stage: Stage) -> tuple[str, Facts]:
         "each script that a name is written in:"
     )
     telling.table(
-        ("asked", "ISCO", "answer", "after>", "holder"),
+        ("credential", "ISCO", "answer", "after>", "holder"),
         [
             (
                 one.question.credential.number,
@@ -332,6 +332,7 @@ async def tampered_receipt(stage: Stage) -> tuple[str, Facts]:
     ]
     telling.quote("welder.receipt.json", "PASS", true.took_s)
     telling.quote("welder-forged.receipt.json", "FAIL", false.took_s)
+    telling.say("The changed answer is no longer the one in Aurelia's journal.")
     for finding in findings:
         telling.say(finding, quietly=True)
     return "the true one PASS, the forged one FAIL", {

@@ -1,7 +1,7 @@
 """How the demo speaks: as a story with colours on a terminal, as plain lines otherwise."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from io import StringIO, TextIOWrapper
 from typing import Final
 
@@ -28,6 +28,11 @@ class Telling:
         )
         terminal_width = self._console.width if self._console.is_terminal else _WIDTH_MAX
         self._console.width = min(terminal_width, _WIDTH_MAX)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is less room than the story can use."""
+        return self._console.width < _WIDTH_MAX
 
     def title(self, name: str, text: str) -> None:
         """Begin the story."""
@@ -58,9 +63,12 @@ class Telling:
         mark, style = ("✔", _RIGHT) if right else ("✘", _WRONG)
         self._lines(Text.assemble((f"{mark} {sentence}", style), (f"  {duration(took_s)}", "dim")))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(
+        self, heads: Sequence[str], rows: Sequence[Sequence[str]], *, unbroken: Collection[str] = ()
+    ) -> None:
         """Print rows in columns; a head that ends in > is of numbers.
 
+        Cells under the heads that are named as unbroken stay on one line.
         What is in scripts of unsure width belongs into the last column.
         """
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
@@ -69,6 +77,7 @@ class Telling:
                 head.removesuffix(">"),
                 justify="right" if head.endswith(">") else "left",
                 overflow="fold",
+                no_wrap=head in unbroken,
             )
         for row in rows:
             table.add_row(*(_cell(cell) for cell in row))

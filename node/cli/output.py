@@ -51,6 +51,8 @@ EXIT_STATUS: Final[dict[Code, int]] = {
 }
 
 _WIDE: Final = 400
+_NAMES: Final = {"level_eqf": "EQF level", "level_national": "National level"}
+_OF_WORDS: Final = {"award_type", "assessment_method"}
 
 Show = Callable[["Console"], None]
 
@@ -156,8 +158,19 @@ def columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":
 
 def words(name: str) -> str:
     """Return a field's or member's name as people write it: HOLDER_NAME → Holder name."""
-    text = name.lower().replace("_", " ").replace("isco08", "ISCO-08").replace("eqf", "EQF")
+    if known := _NAMES.get(name.lower()):
+        return known
+    text = name.lower().replace("_", " ").replace("isco08", "ISCO-08")
     return text[:1].upper() + text[1:]
+
+
+def field_rows(fields: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return a credential's fields, without its units, as people read them."""
+    return [
+        (words(name), value.replace("_", " ") if name in _OF_WORDS else value)
+        for name, value in fields.items()
+        if name != "units"
+    ]
 
 
 def moment(at: int) -> "datetime":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 import typer
 
 from node.cli.context import Json, Number, act, add, add_group, replace_file
-from node.cli.output import MALFORMED, NO, columns, give, pairs, progress, words
+from node.cli.output import MALFORMED, NO, columns, field_rows, give, pairs, progress
 from node.errors import Code, Refusal
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def import_(
     again. Exit status 2 where rejected rows held the file back, 1 where some were left out.
     """
     with _opened(file) as stream, progress(as_json) as told:
-        report = act(
+        report, took_s = act(
             context,
             lambda node: _import(node, file.name, stream, keep_good=keep_good, told=told),
             stating=True,
@@ -85,6 +85,7 @@ def import_(
             "unchanged": report.unchanged,
             "rejected_rows": report.rejected_rows,
             "rejected": [_rejection(rejection) for rejection in report.rejected],
+            "took_s": took_s,
         },
         lambda console: _show_report(console, report, report_file),
     )
@@ -100,9 +101,7 @@ def show(context: typer.Context, number: Number, as_json: Json = False) -> None:
     if credential is None:
         raise Refusal(Code.UNKNOWN, "NUMBER: the registry holds no such credential")
     content = _content(credential)
-    rows: list[tuple[str, object]] = [
-        (words(name), value) for name, value in content.items() if name != "units"
-    ]
+    rows = field_rows(content)
     rows += [("Unit", f"{unit['code']} {unit['title']}") for unit in content["units"]]
     give(as_json, content, lambda console: console.print(pairs(rows)))
 
@@ -183,9 +182,13 @@ async def _import(
     *,
     keep_good: bool,
     told: Callable[[str, int], None],
-) -> "ImportReport":
-    """Import, and on an interruption undo it: what is being written in its thread gives up."""
+) -> "tuple[ImportReport, float]":
+    """Import, and on an interruption undo it: what is being written in its thread gives up.
+
+    Returns the report and the seconds of the import, without the start of the program.
+    """
     import asyncio
+    from time import perf_counter
 
     from node.wire.sheets import open_sheet
 
@@ -196,13 +199,15 @@ async def _import(
             raise KeyboardInterrupt
         told(_STAGES[stage], count)
 
+    started_s = perf_counter()
     try:
-        return await node.registry.import_credentials(
+        report = await node.registry.import_credentials(
             open_sheet(name, stream), keep_good=keep_good, progress=tell
         )
     except asyncio.CancelledError:
         interrupted = True
         raise
+    return report, perf_counter() - started_s
 
 
 @contextmanager
@@ -243,7 +248,8 @@ def _show_report(console: "Console", report: "ImportReport", report_file: Path |
         f"{report.rejected_rows:,} rejected"
     )
     if report.written:
-        console.print(f"[bold green]✓[/] {counts}; the new ones are in the registry")
+        end = "the new ones are in the registry" if report.accepted else "nothing to write"
+        console.print(f"[bold green]✓[/] {counts}; {end}")
     else:
         console.print(f"[bold red]✗[/] {counts}; nothing was written")
         console.print("  Mend these rows, or take the others with --keep-good")

@@ -64,6 +64,7 @@ def new_key(
     Ed25519Signer(name, bytes(32))  # refuses a wrong name before anything is written
     verifier = Ed25519Signer(name, make_seed(file)).verifier
     public.write_text(f"{verifier}\n", "ascii")
+    public.chmod(0o644)  # every node reads it, under whatever user it runs
     content = {
         "secret": str(file),
         "public": str(public),

@@ -35,9 +35,6 @@ SAID_BEFORE_MAX_US: Final = 5 * 60 * 1_000_000
 SAID_AFTER_MAX_US: Final = 60 * 1_000_000
 PROBE_TOKENS: Final = 20.0
 """A NOT_CONFIRMED costs this much more: guessing selectors runs dry soon."""
-GUESSES: Final = Allowance(burst=20.0, per_s=1 / 600)
-"""How often one share code may be tried in vain, whoever tries and whether or not it exists:
-36,500 birth dates take most of a year."""
 _ITEM_OVERHEAD_BYTES: Final = 128
 _REPLIES_MAX_BYTES: Final = PARCEL_SIZE_MAX_BYTES - 512 * 1024
 
@@ -58,15 +55,20 @@ class Answering:
         clock: Clock,
         peer_allowance: Allowance,
         requester_allowance: Allowance,
+        guess_allowance: Allowance,
     ) -> None:
-        """Take the parts and the quotas of a peer and of a requester behind it."""
+        """Take the parts and the quotas of a peer, of a requester behind it and of one share code.
+
+        The last bounds how often a code may be tried in vain, whoever tries and whether or not it
+        exists: at 20 and then one in ten minutes, 36,500 birth dates take most of a year.
+        """
         self._node = node
         self._ledger = ledger
         self._trust = trust
         self._clock = clock
         self._peer_quotas = Quotas(peer_allowance)
         self._requester_quotas = Quotas(requester_allowance)
-        self._guesses = Quotas(GUESSES)
+        self._guesses = Quotas(guess_allowance)
         self._seals = SealChecker()
         self.tally: Counter[tuple[str, str]] = Counter()
 

@@ -55,7 +55,9 @@ class Quotas:
                 name: bucket for name, bucket in self._buckets.items() if bucket.full_at > now
             }
             if len(self._buckets) > _MOST // 2:
-                self._buckets = dict(islice(self._buckets.items(), _MOST // 4, None))
+                self._buckets = dict(
+                    islice(self._buckets.items(), len(self._buckets) - _MOST // 4, None)
+                )
             # Twice what is left, so that sweeping costs each asker a constant share.
             self._sweep_at = max(_SWEPT_OVER, 2 * len(self._buckets))
         bucket = self._buckets[asker] = Bucket(self._allowance, now)

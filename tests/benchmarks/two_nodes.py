@@ -49,7 +49,7 @@ from tests.world import sample_credential, seeded_randomness
 BORN = sample_credential().birth_date
 _CREDENTIALS = 2_000
 _SETTINGS = "settings.json"
-_NO_QUOTA = QuotaSettings(*[1e12] * 6)
+_NO_QUOTA = QuotaSettings(*[1e12] * 8)
 
 
 class Answering(Struct, frozen=True):

@@ -101,7 +101,7 @@ def found(base: Path, port: int) -> dict[str, Home]:
             node=NodeSettings(node_id, f"Authority of {node_id}", origin(node_id)),
             listen=ListenSettings(address, "127.0.0.1:0", f"127.0.0.1:{port}"),
             exchange=ExchangeSettings(answer_within_s=300),
-            quota=QuotaSettings(*[UNLIMITED] * 6),
+            quota=QuotaSettings(*[UNLIMITED] * 8),
             schedule=ScheduleSettings(send_open_s=0.2, check_journal_s=1.0, refresh_trust_s=0.5),
         )
         data = base / node_id

@@ -82,7 +82,7 @@ def test_a_confirmed_qualification_ends_with_zero(exchanged: Exchanged) -> None:
 
 def test_an_answer_reads_as_words_and_a_table(exchanged: Exchanged) -> None:
     shown = exchanged.ask(exchanged.share_code, BIRTH_DATE, "--fields", "title,level_eqf").out
-    for word in ("Confirmed", "Authority XB confirms", "Soudeur", "Level EQF", "Good until"):
+    for word in ("Confirmed", "Authority XB confirms", "Soudeur", "EQF level", "Good until"):
         assert word in shown
     assert "Lycée" not in shown
 

@@ -115,6 +115,18 @@ class CheckCount(Struct, frozen=True):
     failed: int
     undetermined: int
 
+    @property
+    def made(self) -> int:
+        """How often it was made, or should have been."""
+        return self.passed + self.failed + self.undetermined
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict."""
+        if self.failed:
+            return Verdict.FAIL
+        return Verdict.INDETERMINATE if self.undetermined else Verdict.PASS
+
 
 class JournalSummary(Struct, frozen=True):
     """A replayed journal: whose, how long, and what it holds.
@@ -128,6 +140,13 @@ class JournalSummary(Struct, frozen=True):
     size: int
     answers: int
     conclusions: int
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"{self.origin}: {self.entries:,} entries, {self.answers:,} answers given, "
+            f"{self.conclusions:,} questions concluded"
+        )
 
 
 class Report(Struct, frozen=True):
@@ -153,6 +172,21 @@ class Report(Struct, frozen=True):
         if any(count.undetermined for count in self.checks) or not self.checks:
             return Verdict.INDETERMINATE
         return Verdict.PASS
+
+    @property
+    def totals(self) -> str:
+        """How many checks held, failed and could not be made, in words."""
+        failed = sum(count.failed for count in self.checks)
+        undetermined = sum(count.undetermined for count in self.checks)
+        passed = sum(count.passed for count in self.checks)
+        return f"{passed:,} checks held, {failed:,} failed, {undetermined:,} could not be made"
+
+    @property
+    def omission(self) -> str:
+        """How many findings are not listed, in words; empty where all are."""
+        if not self.left_out:
+            return ""
+        return f"and {self.left_out:,} more findings that are counted, but not listed"
 
 
 class Findings:
@@ -217,27 +251,18 @@ class Findings:
 
 def render_lines(report: Report) -> list[str]:
     """Return a report as lines of plain text: journals, checks, findings, verdict."""
-    lines = [
-        f"{journal.origin}: {journal.entries:,} entries, {journal.answers:,} answers given, "
-        f"{journal.conclusions:,} questions concluded"
-        for journal in report.journals
+    lines = [str(journal) for journal in report.journals]
+    lines += [
+        f"{count.verdict:<13}  {TITLES[count.check]} ({count.made:,} checked)"
+        for count in report.checks
     ]
-    for count in report.checks:
-        total = count.passed + count.failed + count.undetermined
-        lines.append(f"{_verdict_of(count):<13}  {TITLES[count.check]} ({total:,} checked)")
     lines += [
         f"{finding.verdict}: {finding.place}: {finding.check}: {finding.sentence}"
         for finding in report.findings
     ]
-    if report.left_out:
-        lines.append(f"and {report.left_out:,} more findings that are counted, but not listed")
-    failed = sum(count.failed for count in report.checks)
-    undetermined = sum(count.undetermined for count in report.checks)
-    passed = sum(count.passed for count in report.checks)
-    lines.append(
-        f"{report.verdict}: {passed:,} checks held, {failed:,} failed, "
-        f"{undetermined:,} could not be made"
-    )
+    if report.omission:
+        lines.append(report.omission)
+    lines.append(f"{report.verdict}: {report.totals}")
     return lines
 
 
@@ -253,7 +278,7 @@ def render_json(report: Report) -> dict[str, Any]:
             {
                 "check": count.check.value,
                 "title": TITLES[count.check],
-                "verdict": _verdict_of(count).value,
+                "verdict": count.verdict.value,
                 "passed": count.passed,
                 "failed": count.failed,
                 "undetermined": count.undetermined,
@@ -272,9 +297,3 @@ def render_json(report: Report) -> dict[str, Any]:
         ],
         "findings_left_out": report.left_out,
     }
-
-
-def _verdict_of(count: CheckCount) -> Verdict:
-    if count.failed:
-        return Verdict.FAIL
-    return Verdict.INDETERMINATE if count.undetermined else Verdict.PASS

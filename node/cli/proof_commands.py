@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from node.assembly import OpenedNode
-    from node.audit.findings import CheckCount, Report, Verdict
+    from node.audit.findings import Report, Verdict
     from node.audit.receipt import ReceiptFacts
     from node.model.note import VerifierKey
     from node.model.statement import Statement
@@ -395,42 +395,18 @@ def _show_report(console: "Console", report: "Report") -> None:
     from node.audit.findings import TITLES
 
     for journal in report.journals:
-        console.print(
-            f"{journal.origin}: {journal.entries:,} entries, {journal.answers:,} answers given, "
-            f"{journal.conclusions:,} questions concluded",
-            markup=False,
-        )
+        console.print(str(journal), markup=False)
     checks = [
-        (
-            _verdict_text(
-                "FAIL" if one.failed else "INDETERMINATE" if one.undetermined else "PASS"
-            ),
-            TITLES[one.check],
-            f"{one.passed + one.failed + one.undetermined:,}",
-        )
+        (_verdict_text(one.verdict.value), TITLES[one.check], f"{one.made:,}")
         for one in report.checks
     ]
     console.print(columns(("Verdict", "Check", "Made"), checks))
     for finding in report.findings:
         line = Text.assemble(_verdict_text(finding.verdict.value), f" {finding.place}: ")
         console.print(line.append(f"{finding.check.value}: {finding.sentence}"))
-    if report.left_out:
-        console.print(f"and {report.left_out:,} more findings that are counted, but not listed")
-    passed = sum(one.passed for one in report.checks)
-    failed = sum(one.failed for one in report.checks)
-    undetermined = sum(one.undetermined for one in report.checks)
-    console.print(
-        Text.assemble(
-            _verdict_text(report.verdict.value),
-            f": {passed:,} checks held, {failed:,} failed, {undetermined:,} could not be made",
-        )
-    )
-
-
-def _verdict_of(count: "CheckCount") -> str:
-    if count.failed:
-        return "FAIL"
-    return "INDETERMINATE" if count.undetermined else "PASS"
+    if report.omission:
+        console.print(report.omission)
+    console.print(Text.assemble(_verdict_text(report.verdict.value), f": {report.totals}"))
 
 
 def _verdict_text(verdict: str) -> "Text":

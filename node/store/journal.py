@@ -159,6 +159,11 @@ def read_tile(connection: Connection, level: int, number: int) -> bytes:
     return b"" if row is None else bytes(row.hashes)
 
 
+def stored_tree(connection: Connection, size: int) -> Tree:
+    """Return the tree of a size over the stored tiles, readable while the snapshot lasts."""
+    return Tree(size, lambda level, number: read_tile(connection, level, number))
+
+
 def sealed_at(
     connection: Connection, position: int, trees: dict[int, Tree] | None = None
 ) -> Sealed:
@@ -173,7 +178,7 @@ def sealed_at(
 
     def tree(size: int) -> Tree:
         if size not in opened:
-            opened[size] = Tree(size, lambda level, number: read_tile(connection, level, number))
+            opened[size] = stored_tree(connection, size)
         return opened[size]
 
     return _sealed(connection, position, tree)

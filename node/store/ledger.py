@@ -24,9 +24,9 @@ from node.model.note import Checkpoint
 from node.model.seal import Sealed, commitment
 from node.model.statement import Answer, NoAnswer, Query, TrustReference
 from node.store import schema
-from node.store.database import Database
+from node.store.database import Database, rows_in
 from node.store.group_commit import FORK, GroupCommit
-from node.store.journal import Journal, read_tile, sealed_at
+from node.store.journal import Journal, read_tile, sealed_at, stored_tree
 from node.store.projection import consent_of, credential_of
 from node.store.trust_files import decode_bundle
 from node.wire.codec import INDEX_MAX, decode_statement
@@ -128,11 +128,8 @@ class SqlLedger:
         """Return which of these credential numbers the registry holds."""
 
         def work(connection: Connection) -> set[str]:
-            known: set[str] = set()
-            for start in range(0, len(numbers), _CHUNK):
-                some = list(numbers[start : start + _CHUNK])
-                known.update(connection.execute(_KNOWN_NUMBERS, {"numbers": some}).scalars())
-            return known
+            rows = rows_in(connection, _NUMBERS, schema.credential.c.number, numbers)
+            return {row.number for row in rows}
 
         return await self._database.read(work)
 
@@ -211,8 +208,7 @@ class SqlLedger:
 
         def work(connection: Connection) -> bytes:
             size = connection.execute(_HEAD).one().size
-            tree = Tree(size, lambda level, number: read_tile(connection, level, number))
-            return tree.consistency(first, second)
+            return stored_tree(connection, size).consistency(first, second)
 
         return await self._database.read(work)
 
@@ -326,7 +322,7 @@ def _statement_at(connection: Connection, position: int) -> bytes:
 def _check(connection: Connection) -> int:
     """Rebuild the tree from the statements alone and hold it against head and tiles."""
     head = connection.execute(_HEAD).one()
-    tree = Tree(0, lambda level, number: read_tile(connection, level, number))
+    tree = stored_tree(connection, 0)
     stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES)
     for rows in stream.partitions():
         for offset, row in enumerate(rows):
@@ -419,9 +415,7 @@ _OPEN_COUNT: Final = (
 _TOUCH: Final = update(schema.head).values(touched=1 - schema.head.c.touched)
 _QUESTION: Final = select(schema.question).where(schema.question.c.position == bindparam("of"))
 _CREDENTIAL: Final = select(schema.credential).where(schema.credential.c.number == bindparam("of"))
-_KNOWN_NUMBERS: Final = select(schema.credential.c.number).where(
-    schema.credential.c.number.in_(bindparam("numbers", expanding=True))
-)
+_NUMBERS: Final = select(schema.credential.c.number)
 _CONSENT: Final = select(schema.consent).where(schema.consent.c.code_digest == bindparam("of"))
 _CONSENTS: Final = (
     select(schema.consent)

@@ -190,7 +190,6 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
             trust,
             clock,
             timeout_s=settings.exchange.peer_timeout_s,
-            parcels_in_flight=settings.exchange.parcels_in_flight,
         )
         stack.push_async_callback(peers.close)
         asking, answering = _exchange(opened, peers)
@@ -281,6 +280,7 @@ def _exchange(opened: OpenedNode, peers: GrpcPeers) -> tuple[Asking, Answering]:
         clock=clock,
         randomness=os.urandom,
         answer_within_us=settings.exchange.answer_within_s * 1_000_000,
+        parcels_in_flight=settings.exchange.parcels_in_flight,
         allowance=Allowance(quota.key_burst, quota.key_per_s),
     )
     answering = Answering(

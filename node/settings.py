@@ -60,7 +60,7 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     answer_within_s: int = 240
     peer_timeout_s: float = 10.0
-    parcels_in_flight: int = 2
+    parcels_in_flight: int = 8
 
 
 class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -73,15 +73,14 @@ class Network:
     def of(self, node_id: str) -> "Line":
         return Line(self, node_id)
 
-    async def send(self, asker: str, answerer: str, query: Sealed) -> Item:
-        content = encode_parcel([query]).SerializeToString()
+    async def send(self, asker: str, answerer: str, queries: Sequence[Sealed]) -> list[Item]:
+        content = encode_parcel(queries).SerializeToString()
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         call = Call(asker, answerer, content, self._clock(), reply)
         self.requests.append(call)
         self.waiting.append(call)
         try:
-            (item,) = decode_parcel(Parcel.FromString(await reply))
-            return item
+            return decode_parcel(Parcel.FromString(await reply))
         finally:
             self.waiting.remove(call)
 
@@ -93,8 +92,8 @@ class Line(Peers):
         self._network = network
         self._node_id = node_id
 
-    async def exchange(self, node: str, query: Sealed) -> Item:
-        return await self._network.send(self._node_id, node, query)
+    async def exchange(self, node: str, queries: Sequence[Sealed]) -> list[Item]:
+        return await self._network.send(self._node_id, node, queries)
 
 
 class PausingLedger(MemoryLedger):
@@ -179,6 +178,7 @@ class Node:
             clock=self._clock,
             randomness=self._randomness,
             answer_within_us=ANSWER_WITHIN_US,
+            parcels_in_flight=2,
             allowance=UNLIMITED,
         )
         self.answering = Answering(

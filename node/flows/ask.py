@@ -14,13 +14,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
 from msgspec import Struct
 
 from node.errors import Code, Refusal
+from node.flows.coalesce import Coalescer
 from node.flows.ports import (
     Clock,
     Counterpart,
@@ -32,6 +33,7 @@ from node.flows.ports import (
     OpenQuestion,
     Peers,
     Randomness,
+    Recorded,
     Trust,
     Verification,
     verification_id,
@@ -44,6 +46,7 @@ from node.model.seal import Sealed
 from node.model.share_code import ShareCode
 from node.model.statement import (
     NONCE_SIZE_BYTES,
+    AgreementReference,
     Answer,
     Body,
     Conclusion,
@@ -57,7 +60,9 @@ from node.model.trust import Agreement, TrustView
 from node.wire.codec import decode_statement, encode_statement
 from node.wire.parcel import Item, Refused, encode_parcel
 
-SENT_TOGETHER_MAX: Final = 512
+PARCEL_ITEMS_MAX: Final = 256
+"""Half the protocol's bound: while the peer works on one parcel, we work on another."""
+_WAITING_MAX: Final = 16_384
 _TRANSIENT: Final = frozenset({Code.BUSY, Code.STALE, Code.PEER_SILENT, Code.DEFECT})
 _CLOCK_TOLERANCE_US: Final = 60 * 1_000_000
 
@@ -71,8 +76,28 @@ class Inquiry(Struct, frozen=True):
     wanted: tuple[Field, ...]
 
 
+class _Waiting(Struct, frozen=True, gc=False):
+    """An inquiry that may be asked, waiting for the next parcel to its audience."""
+
+    employer: Employer
+    inquiry: Inquiry
+    agreement: AgreementReference
+
+
+_Told = Verification | Exception
+
+
+class _Ending(Struct, frozen=True, gc=False):
+    """How a question ends: what is about to be journalled, told its asker, and counted."""
+
+    question: OpenQuestion
+    draft: Draft
+    told: Verification | Refusal
+    counted: tuple[str, str]
+
+
 class Asking:
-    """The asking side of the exchange.
+    """The asking side of the exchange; what waits for one peer walks through it together.
 
     Attributes:
         tally: how often what happened: ("outcome", name), ("refusal", code), ("open", "").
@@ -88,9 +113,13 @@ class Asking:
         clock: Clock,
         randomness: Randomness,
         answer_within_us: int,
+        parcels_in_flight: int,
         allowance: Allowance,
     ) -> None:
-        """Take the parts; `answer_within_us` is the deadline that queries carry."""
+        """Take the parts; `answer_within_us` is the deadline that queries carry.
+
+        `parcels_in_flight` is how many parcels for one peer may be under way at once.
+        """
         self._node = node
         self._ledger = ledger
         self._peers = peers
@@ -98,8 +127,10 @@ class Asking:
         self._clock = clock
         self._randomness = randomness
         self._answer_within_us = answer_within_us
+        self._parcels_in_flight = parcels_in_flight
         self._quotas = Quotas(allowance)
         self._seals = SealChecker()
+        self._parcels: dict[str, Coalescer[_Waiting, Verification]] = {}
         self._in_flight: set[bytes] = set()
         self.tally: Counter[tuple[str, str]] = Counter()
 
@@ -115,19 +146,8 @@ class Asking:
         trust.require_fresh(now)
         self._quotas.take(employer.key_id, now)  # 1
         agreement = self._agreement(inquiry, trust, now)  # 2
-        query = self._compose(employer, inquiry, agreement, now)  # 3
-        statement = self._say(query, now)
-        recorded = (await self._ledger.append([Draft(query, statement, key_id=employer.key_id)]))[0]
-        if recorded.sealed is None:  # 4
-            raise Refusal(Code.DEFECT, "the ledger recorded a query without its seal")
-        question = OpenQuestion(query, now, recorded.commitment, recorded.sealed, employer.key_id)
-        try:
-            return await self._deliver(question)
-        except Refusal as refusal:
-            # It is journalled: whoever asked must learn its id, or would ask anew.
-            if refusal.code not in {Code.STALE, Code.BUSY}:
-                raise
-            return _verification(question)
+        waiting = _Waiting(employer, inquiry, agreement.reference)
+        return await self._parcel(inquiry.share_code.node).submit(waiting)
 
     async def send_open(self) -> int:
         """Send every open question again, or give up those past their deadline; returns how many.
@@ -145,23 +165,28 @@ class Asking:
             raise failures[0]
         return sum(map(len, by_peer.values()))
 
-    async def _send_to_peer(self, waiting: Sequence[OpenQuestion]) -> list[BaseException]:
+    async def _send_to_peer(self, waiting: Sequence[OpenQuestion]) -> list[Exception]:
         """Send one peer's questions in turns, so that a silent peer holds up nobody else's."""
-        failures: list[BaseException] = []
-        for start in range(0, len(waiting), SENT_TOGETHER_MAX):
-            some = waiting[start : start + SENT_TOGETHER_MAX]
-            sent = await asyncio.gather(*map(self._send_again, some), return_exceptions=True)
-            failures += (result for result in sent if isinstance(result, BaseException))
+        failures: list[Exception] = []
+        for start in range(0, len(waiting), PARCEL_ITEMS_MAX):
+            some = waiting[start : start + PARCEL_ITEMS_MAX]
+            now = self._clock()
+            late = [question for question in some if now >= question.query.answer_by]
+            due = [question for question in some if now < question.query.answer_by]
+            given_up = [self._no_answer(one, Code.PEER_SILENT, now) for one in late]
+            try:
+                told = await self._end(given_up)
+                if due:
+                    told += await self._deliver(due)
+            except Exception as error:  # noqa: BLE001 - raised once all others had their turn
+                failures.append(error)
+                continue
+            for failure in told:
+                if isinstance(failure, Refusal):
+                    self.tally["refusal", failure.code.value] += 1
+                elif isinstance(failure, Exception):
+                    failures.append(failure)
         return failures
-
-    async def _send_again(self, question: OpenQuestion) -> None:
-        if self._clock() >= question.query.answer_by:
-            await self._give_up(question, Code.PEER_SILENT)
-            return
-        try:
-            await self._deliver(question)
-        except Refusal as refusal:
-            self.tally["refusal", refusal.code.value] += 1
 
     def _agreement(self, inquiry: Inquiry, trust: TrustView, now: int) -> Agreement:
         audience = inquiry.share_code.node
@@ -184,62 +209,163 @@ class Asking:
             )
         return agreement
 
-    def _compose(
-        self, employer: Employer, inquiry: Inquiry, agreement: Agreement, now: int
-    ) -> Query:
-        code = inquiry.share_code
-        return Query(
-            audience=code.node,
-            nonce=self._randomness(NONCE_SIZE_BYTES),
-            purpose=inquiry.purpose,
-            selector=ShareCodeSelector(code.digest, code.holder_proof(inquiry.birth_date)),
-            wanted=inquiry.wanted,
-            requester=employer.requester,
-            answer_by=now + self._answer_within_us,
-            agreement=agreement.reference,
+    def _parcel(self, audience: str) -> Coalescer[_Waiting, Verification]:
+        parcel = self._parcels.get(audience)
+        if parcel is None:
+            parcel = self._parcels[audience] = Coalescer(
+                self._ask_together,
+                batch_max=PARCEL_ITEMS_MAX,
+                waiting_max=_WAITING_MAX,
+                in_flight_max=self._parcels_in_flight,
+                clock=self._clock,
+            )
+        return parcel
+
+    async def _ask_together(self, waiting: list[_Waiting]) -> Sequence[_Told]:
+        """Ask one peer what waits for it: one commit, one parcel, one commit."""
+        now = self._clock()
+        queries = self._compose(waiting, now)  # 3
+        drafts = [
+            Draft(query, self._say(query, now), key_id=one.employer.key_id)
+            for one, query in zip(waiting, queries, strict=True)
+        ]
+        recorded = await self._ledger.append(drafts)  # 4
+        return await self._deliver(
+            [
+                _question(query, now, record, one.employer.key_id)
+                for one, query, record in zip(waiting, queries, recorded, strict=True)
+            ]
         )
+
+    def _compose(self, waiting: Sequence[_Waiting], now: int) -> list[Query]:
+        randomness = self._randomness(NONCE_SIZE_BYTES * len(waiting))
+        queries = []
+        for number, one in enumerate(waiting):
+            inquiry = one.inquiry
+            code = inquiry.share_code
+            start = number * NONCE_SIZE_BYTES
+            query = Query(
+                audience=code.node,
+                nonce=randomness[start : start + NONCE_SIZE_BYTES],
+                purpose=inquiry.purpose,
+                selector=ShareCodeSelector(code.digest, code.holder_proof(inquiry.birth_date)),
+                wanted=inquiry.wanted,
+                requester=one.employer.requester,
+                answer_by=now + self._answer_within_us,
+                agreement=one.agreement,
+            )
+            queries.append(query)
+        return queries
 
     def _say(self, body: Body, now: int) -> bytes:
         trust = self._trust.view().reference
         return encode_statement(Statement(self._node, now, trust, body))
 
-    async def _deliver(self, question: OpenQuestion) -> Verification:
-        self._in_flight.add(question.commitment)
+    async def _deliver(self, questions: Sequence[OpenQuestion]) -> list[_Told]:
+        """Send questions to one peer, and end those that it answered or refused for good."""
+        commitments = [question.commitment for question in questions]
+        self._in_flight.update(commitments)
         try:
-            return await self._settle(question, await self._send(question))
+            items = await self._send(questions)  # 5
+            now = self._clock()
+            judged = [
+                self._judge(question, item, now)
+                for question, item in zip(questions, items, strict=True)
+            ]
+            return await self._end(judged)
         finally:
-            self._in_flight.discard(question.commitment)
+            self._in_flight.difference_update(commitments)
 
-    async def _send(self, question: OpenQuestion) -> Item | FalseReply:
+    async def _send(self, questions: Sequence[OpenQuestion]) -> Sequence[Item | FalseReply]:
+        audience = questions[0].query.audience
         try:
-            return await self._peers.exchange(question.query.audience, question.sealed)  # 5
+            return await self._peers.exchange(audience, [one.sealed for one in questions])
         except FalseReply as false:
-            return false
+            return [false] * len(questions)
         except Refusal as refusal:
-            return Refused(refusal.code, refusal.reason, refusal.retry_after_s)
+            refused = Refused(refusal.code, refusal.reason, refusal.retry_after_s)
+            return [refused] * len(questions)
 
-    async def _settle(self, question: OpenQuestion, item: Item | FalseReply) -> Verification:
+    def _judge(
+        self, question: OpenQuestion, item: Item | FalseReply, now: int
+    ) -> _Ending | Verification:
+        """Tell how a question ends by what came back; an open verification where it does not."""
         if isinstance(item, FalseReply):
-            return await self._keep_evidence(question, item.content, item)
+            return self._false(question, item.content, item, now)
         if isinstance(item, Refused):
             if item.code in _TRANSIENT:
-                self.tally["open", ""] += 1
-                return _verification(question)
-            return await self._give_up(question, item.code)
+                return self._left_open(question)
+            return self._no_answer(question, item.code, now)
         try:
-            answer, counterpart = self._check(question, item)  # 6
+            answer, counterpart = self._check(question, item, now)  # 6
         except Refusal as refusal:
             if refusal.code is Code.STALE:
-                self.tally["open", ""] += 1
-                return _verification(question)
+                return self._left_open(question)
             content = encode_parcel([item]).SerializeToString()
-            return await self._keep_evidence(question, content, refusal)
-        return await self._conclude(question, answer, counterpart)
+            return self._false(question, content, refusal, now)
+        body = Conclusion(question.commitment, counterpart.commitment, answer.outcome)
+        draft = Draft(body, self._say(body, now), counterpart, settles=question.sealed.index)
+        told = _verification(question, answer, now)
+        return _Ending(question, draft, told, ("outcome", answer.outcome.name.lower()))
 
-    def _check(self, question: OpenQuestion, item: Sealed) -> tuple[Answer, Counterpart]:
+    def _left_open(self, question: OpenQuestion) -> Verification:
+        self.tally["open", ""] += 1
+        return _verification(question)
+
+    def _no_answer(self, question: OpenQuestion, code: Code, now: int) -> _Ending:
+        body = NoAnswer(question.commitment, code)
+        draft = Draft(body, self._say(body, now), settles=question.sealed.index)
+        told = _verification(question, no_answer=code.value)
+        return _Ending(question, draft, told, ("no_answer", code.value))
+
+    def _false(self, question: OpenQuestion, content: bytes, refusal: Refusal, now: int) -> _Ending:
+        peer, code = question.query.audience, Code.PEER_FALSE
+        body = NoAnswer(question.commitment, code)
+        evidence = Evidence(peer, "false_answer", content)
+        draft = Draft(body, self._say(body, now), settles=question.sealed.index, evidence=evidence)
+        told = Refusal(
+            code,
+            f"the answer of {peer} failed its checks and is kept as evidence: {refusal.reason}",
+        )
+        return _Ending(question, draft, told, ("no_answer", code.value))
+
+    async def _end(self, judged: Sequence[_Ending | Verification]) -> list[_Told]:
+        """Journal how questions end, together; returns what each asker is told."""
+        endings = [one for one in judged if isinstance(one, _Ending)]
+        ended: Iterator[_Told] = iter(())
+        if endings:
+            try:
+                await self._ledger.append([ending.draft for ending in endings])  # 7
+            except Exception:  # noqa: BLE001 - one spoiled it for all: each by itself
+                ended = iter(await asyncio.gather(*map(self._end_alone, endings)))
+            else:
+                for ending in endings:
+                    self.tally[ending.counted] += 1
+                ended = iter([ending.told for ending in endings])
+        return [next(ended) if isinstance(one, _Ending) else one for one in judged]  # 8
+
+    async def _end_alone(self, ending: _Ending) -> _Told:
+        question = ending.question
+        try:
+            await self._ledger.append([ending.draft])
+        except Refusal as refusal:
+            if refusal.code in {Code.STALE, Code.BUSY}:
+                # It is journalled: whoever asked must learn its id, or would ask anew.
+                return _verification(question)
+            if refusal.code is not Code.CONFLICT:
+                return refusal
+            # Another sending was first.
+            wanted = verification_id(question.sealed.index, question.commitment)
+            return await self._ledger.verification(wanted, question.key_id) or refusal
+        except Exception as error:  # noqa: BLE001 - reaches its own asker, and no other
+            return error
+        self.tally[ending.counted] += 1
+        return ending.told
+
+    def _check(self, question: OpenQuestion, item: Sealed, now: int) -> tuple[Answer, Counterpart]:
         query = question.query
         trust = self._trust.view()
-        counterpart = self._seals.check(item, trust.node(query.audience), trust, self._clock())
+        counterpart = self._seals.check(item, trust.node(query.audience), trust, now)
         if query.audience in self._ledger.forked_peers():
             raise Refusal(Code.UNTRUSTED, "the peer's journal is forked")
         statement = decode_statement(item.statement)
@@ -259,7 +385,7 @@ class Asking:
         latest = query.answer_by + _CLOCK_TOLERANCE_US
         if not earliest <= statement.said_at <= latest:
             raise Refusal(Code.MALFORMED, "answer: was not said between the query and its deadline")
-        if statement.said_at > self._clock() + _CLOCK_TOLERANCE_US:
+        if statement.said_at > now + _CLOCK_TOLERANCE_US:
             # Its clock or ours is ahead; the same answer will do once we are there.
             raise Refusal(Code.STALE, "answer: was said in the future")
         wanted = query.wanted
@@ -268,63 +394,11 @@ class Asking:
                 raise Refusal(Code.MALFORMED, "answer.disclosed: shows what was not asked")
         return answer, counterpart
 
-    async def _conclude(
-        self, question: OpenQuestion, answer: Answer, counterpart: Counterpart
-    ) -> Verification:
-        now = self._clock()
-        conclusion = Conclusion(question.commitment, counterpart.commitment, answer.outcome)
-        ended = await self._end(question, conclusion, now, counterpart=counterpart)  # 7
-        if ended is not None:
-            return ended
-        self.tally["outcome", answer.outcome.name.lower()] += 1
-        return _verification(question, answer, now)  # 8
 
-    async def _give_up(self, question: OpenQuestion, code: Code) -> Verification:
-        ended = await self._end(question, NoAnswer(question.commitment, code), self._clock())
-        if ended is not None:
-            return ended
-        self.tally["no_answer", code.value] += 1
-        return _verification(question, no_answer=code.value)
-
-    async def _keep_evidence(
-        self, question: OpenQuestion, content: bytes, refusal: Refusal
-    ) -> Verification:
-        peer = question.query.audience
-        body = NoAnswer(question.commitment, Code.PEER_FALSE)
-        evidence = Evidence(peer, "false_answer", content)
-        ended = await self._end(question, body, self._clock(), evidence=evidence)
-        if ended is not None:
-            return ended
-        self.tally["no_answer", Code.PEER_FALSE.value] += 1
-        raise Refusal(
-            Code.PEER_FALSE,
-            f"the answer of {peer} failed its checks and is kept as evidence: {refusal.reason}",
-        )
-
-    async def _end(
-        self,
-        question: OpenQuestion,
-        body: Conclusion | NoAnswer,
-        now: int,
-        *,
-        counterpart: Counterpart | None = None,
-        evidence: Evidence | None = None,
-    ) -> Verification | None:
-        """Journal how a question ends; returns how it had ended where another sending was first."""
-        position = question.sealed.index
-        statement = self._say(body, now)
-        draft = Draft(body, statement, counterpart, settles=position, evidence=evidence)
-        try:
-            await self._ledger.append([draft])
-        except Refusal as refusal:
-            if refusal.code is not Code.CONFLICT:
-                raise
-            wanted = verification_id(position, question.commitment)
-            ended = await self._ledger.verification(wanted, question.key_id)
-            if ended is None:
-                raise
-            return ended
-        return None
+def _question(query: Query, asked_at: int, recorded: Recorded, key_id: str) -> OpenQuestion:
+    if recorded.sealed is None:
+        raise Refusal(Code.DEFECT, "the ledger recorded a query without its seal")
+    return OpenQuestion(query, asked_at, recorded.commitment, recorded.sealed, key_id)
 
 
 def _verification(

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from node.errors import Code, Refusal
 
-_SHARE_MIN: Final = 64
+_SHARE_MIN: Final = 128
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -15,7 +15,9 @@ _Result = TypeVar("_Result")
 class Coalescer(Generic[_Item, _Result]):
     """Runs items in batches; a batch closes when the one before it has finished, on no timer.
 
-    So an idle node serves one item at once, and a busy one serves many at the price of one.
+    So an idle node serves one item at once, and a busy one serves many at the price of one. Where
+    more batches may be under way, another one begins beside the first only once enough items wait
+    to be worth it, or once the first has been gone for long: a peer far away.
     """
 
     def __init__(  # noqa: PLR0913 - bounds, each by name
@@ -25,6 +27,8 @@ class Coalescer(Generic[_Item, _Result]):
         batch_max: int,
         waiting_max: int,
         in_flight_max: int = 1,
+        clock: Callable[[], int] | None = None,
+        overdue_after_us: int = 20_000,
         weigh: Callable[[_Item], int] | None = None,
         weight_max: int = 0,
     ) -> None:
@@ -36,6 +40,8 @@ class Coalescer(Generic[_Item, _Result]):
             batch_max: items in one batch.
             waiting_max: items that may wait; one more is refused as BUSY.
             in_flight_max: batches under way at once.
+            clock: microseconds, to tell that a batch has been gone for long; None: never.
+            overdue_after_us: how long a batch is gone before what comes next begins another.
             weigh: how much an item weighs; a batch closes once it weighs `weight_max`.
             weight_max: see `weigh`.
         """
@@ -43,6 +49,9 @@ class Coalescer(Generic[_Item, _Result]):
         self._batch_max = batch_max
         self._waiting_max = waiting_max
         self._in_flight_max = in_flight_max
+        self._clock = clock
+        self._overdue_after_us = overdue_after_us
+        self._overdue_at = 0
         self._weigh = weigh
         self._weight_max = weight_max
         self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
@@ -65,12 +74,25 @@ class Coalescer(Generic[_Item, _Result]):
             raise Refusal(Code.BUSY, "too much is waiting; try again later", retry_after_s=1.0)
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._running < self._in_flight_max:
-            self._running += 1
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+        self._begin()
         return future
+
+    def _begin(self) -> None:
+        """Begin another batch, if it may and there is enough for it."""
+        if self._running >= self._in_flight_max:
+            return
+        if self._running:
+            about_to_take = self._running - self._busy
+            enough = len(self._waiting) >= _SHARE_MIN * (about_to_take + 1)
+            if not enough and (about_to_take or not self._overdue()):
+                return
+        self._running += 1
+        worker = asyncio.create_task(self._work())
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    def _overdue(self) -> bool:
+        return self._clock is not None and self._clock() >= self._overdue_at
 
     async def drain(self) -> None:
         """Wait until nothing waits and nothing is under way."""
@@ -100,6 +122,10 @@ class Coalescer(Generic[_Item, _Result]):
             while self._waiting:
                 batch = self._take()
                 self._busy += 1
+                if self._clock is not None:
+                    self._overdue_at = self._clock() + self._overdue_after_us
+                if len(self._waiting) >= _SHARE_MIN:
+                    self._begin()
                 try:
                     await self._serve(batch)
                 finally:

@@ -242,13 +242,10 @@ class Ledger(Protocol):
 
 
 class Peers(Protocol):
-    """Other nodes, over mutual TLS pinned to the trust list.
+    """Other nodes, over mutual TLS pinned to the trust list. No retries inside."""
 
-    Calls for one peer that wait together travel in one parcel. No retries inside.
-    """
-
-    def exchange(self, node: str, query: Sealed) -> Awaitable[Item]:
-        """Send one sealed query; returns what the peer put in its place, unchecked.
+    async def exchange(self, node: str, queries: Sequence[Sealed]) -> Sequence[Item]:
+        """Send sealed queries as one parcel; returns what the peer put in their places, unchecked.
 
         Raises:
             FalseReply: where what came back is no parcel of one reply for each query.

@@ -31,7 +31,7 @@ class Quotas:
         bucket = self._buckets.get(asker)
         wait_s = 0.0 if bucket is None else bucket.wait_s(now)
         if wait_s > 0.0:
-            raise Refusal(Code.BUSY, "over quota; try again later", retry_after_s=wait_s)
+            raise _over_quota(wait_s)
 
     def take(self, asker: str | bytes, now: int) -> None:
         """Take one token.
@@ -39,8 +39,12 @@ class Quotas:
         Raises:
             Refusal: BUSY, with the time to return.
         """
-        self.require(asker, now)
-        self.charge(asker, 1.0, now)
+        bucket = self._buckets.get(asker)
+        if bucket is None:
+            bucket = self._open(asker, now)
+        wait_s = bucket.take(now)
+        if wait_s > 0.0:
+            raise _over_quota(wait_s)
 
     def charge(self, asker: str | bytes, tokens: float, now: int) -> None:
         """Take tokens after the fact; the asker may go into debt."""
@@ -62,3 +66,7 @@ class Quotas:
             self._sweep_at = max(_SWEPT_OVER, 2 * len(self._buckets))
         bucket = self._buckets[asker] = Bucket(self._allowance, now)
         return bucket
+
+
+def _over_quota(wait_s: float) -> Refusal:
+    return Refusal(Code.BUSY, "over quota; try again later", retry_after_s=wait_s)

@@ -331,6 +331,35 @@ class Tree:
             raise Refusal(Code.UNKNOWN, reason)
         return b"".join(self._siblings(view, index))
 
+    def paths(self, start: int) -> list[bytes]:
+        """Return the inclusion paths of all leaves from `start` on, now.
+
+        Neighbours share all but the lowest part of their paths, which is built once for each pair.
+
+        Raises:
+            Refusal: UNKNOWN when there is no such leaf.
+        """
+        view = self._view(None)
+        if not 0 <= start < view.size:
+            raise Refusal(Code.UNKNOWN, f"there is no leaf {start} in the tree of {view.size}")
+        size, last = view.size, view.size - 1
+        above = [b""]
+        for height in reversed(range(view.height)):
+            first, whole = start >> height, size >> height
+            # One sibling more at either end makes whole pairs of them.
+            siblings = [
+                self._whole(height, position)
+                if position < whole
+                else (view.edge[height] if position == whole else b"")
+                for position in range(first & ~1, (last >> height | 1) + 1)
+            ]
+            odd = first & 1
+            above = [
+                siblings[at ^ 1] + above[at >> 1]
+                for at in range(odd, odd + (last >> height) - first + 1)
+            ]
+        return above
+
     def consistency(self, first: int, second: int | None = None) -> bytes:
         """Return the proof that the tree of size `first` is a prefix of a later one.
 

@@ -32,6 +32,13 @@ class Bucket:
             return 0.0
         return (1.0 - self._tokens) / self._allowance.per_s
 
+    def take(self, now: int) -> float:
+        """Take one token and return 0.0; where none is left, return the seconds until one is."""
+        wait_s = self.wait_s(now)
+        if wait_s == 0.0:
+            self._tokens -= 1.0
+        return wait_s
+
     def charge(self, tokens: float, now: int) -> None:
         """Take tokens; the bucket may go into debt, which its owner waits off."""
         self._refill(now)

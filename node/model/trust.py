@@ -211,6 +211,8 @@ class TrustView(Struct, frozen=True):
         between equals, so that everybody finds the same.
         """
         in_force = self._in_force(one, other, now)
+        if len(in_force) == 1:
+            return in_force[0]
         return max(
             in_force,
             key=lambda agreement: (

@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from node.errors import Code, Refusal
-from node.flows.coalesce import Coalescer
 from node.flows.ports import Clock, FalseReply, Trust
 from node.model.seal import Sealed
 from node.model.trust import Node, tls_name
@@ -18,9 +17,6 @@ from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, encode_parcel, parse_p
 from node.wire.refusals import from_grpc
 from node.wire.stubs import SERVICE_NAME, Parcel
 
-PARCEL_ITEMS_MAX: Final = 128
-"""A quarter of the protocol's bound: while the peer works on one parcel, we work on another."""
-_WAITING_MAX: Final = 16_384
 _EVIDENCE_MAX_BYTES: Final = 64 * 1024
 _Exchange = Callable[..., Awaitable[bytes]]
 _OPTIONS: Final = (
@@ -47,11 +43,11 @@ class _Line(Struct, frozen=True):
     described: Node
     until: int | None
     channel: grpc.aio.Channel
-    parcels: Coalescer[Sealed, Item]
+    exchange: _Exchange
 
 
 class GrpcPeers:
-    """The port `Peers`: calls for one peer that wait together travel in one parcel."""
+    """The port `Peers`: one channel for each peer, renewed as the trust list describes it anew."""
 
     def __init__(
         self,
@@ -60,20 +56,41 @@ class GrpcPeers:
         clock: Clock,
         *,
         timeout_s: float,
-        parcels_in_flight: int,
     ) -> None:
         """Take our own TLS identity, the trust list, a clock and the deadline of one parcel."""
         self._identity = identity
         self._trust = trust
         self._clock = clock
         self._timeout_s = timeout_s
-        self._parcels_in_flight = parcels_in_flight
         self._lines: dict[str, _Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def exchange(self, node: str, query: Sealed) -> Awaitable[Item]:
-        """Send one sealed query; returns what the peer put in its place, unchecked."""
-        return self._line(node).parcels.submit(query)
+    async def exchange(self, node: str, queries: Sequence[Sealed]) -> Sequence[Item]:
+        """Send sealed queries as one parcel; returns what the peer put in their places."""
+        exchange = self._line(node).exchange
+        try:
+            reply = await exchange(encode_parcel(queries), timeout=self._timeout_s)
+        except grpc.aio.AioRpcError as error:
+            # The published types call this an entry, not a sequence of them.
+            metadata: Any = error.trailing_metadata() or ()
+            trailers = {str(key): str(value) for key, value in metadata}
+            raise from_grpc(error.code().name, trailers, error.details() or "") from None
+        except (grpc.aio.UsageError, asyncio.CancelledError):
+            # The channel was closed under the call, because the trust list describes the peer anew.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Refusal(Code.PEER_SILENT, "the connection to the peer was renewed") from None
+        evidence = reply[:_EVIDENCE_MAX_BYTES]
+        try:
+            items = parse_parcel(reply)
+        except Refusal as refusal:
+            raise FalseReply(f"the peer's parcel: {refusal.reason}", evidence) from None
+        if len(items) != len(queries):
+            raise FalseReply(
+                f"{len(queries)} queries sent, {len(items)} replies came back", evidence
+            )
+        return items
 
     async def close(self) -> None:
         """Close every channel."""
@@ -123,38 +140,4 @@ class GrpcPeers:
             response_deserializer=None,
         )
 
-        async def send(queries: list[Sealed]) -> Sequence[Item | BaseException]:
-            return await self._send(exchange, queries)
-
-        parcels: Coalescer[Sealed, Item] = Coalescer(
-            send,
-            batch_max=PARCEL_ITEMS_MAX,
-            waiting_max=_WAITING_MAX,
-            in_flight_max=self._parcels_in_flight,
-        )
-        return _Line(node, min(changes, default=None), channel, parcels)
-
-    async def _send(self, exchange: _Exchange, queries: list[Sealed]) -> Sequence[Item]:
-        try:
-            reply = await exchange(encode_parcel(queries), timeout=self._timeout_s)
-        except grpc.aio.AioRpcError as error:
-            # The published types call this an entry, not a sequence of them.
-            metadata: Any = error.trailing_metadata() or ()
-            trailers = {str(key): str(value) for key, value in metadata}
-            raise from_grpc(error.code().name, trailers, error.details() or "") from None
-        except (grpc.aio.UsageError, asyncio.CancelledError):
-            # The channel was closed under the call, because the trust list describes the peer anew.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise Refusal(Code.PEER_SILENT, "the connection to the peer was renewed") from None
-        evidence = reply[:_EVIDENCE_MAX_BYTES]
-        try:
-            items = parse_parcel(reply)
-        except Refusal as refusal:
-            raise FalseReply(f"the peer's parcel: {refusal.reason}", evidence) from None
-        if len(items) != len(queries):
-            raise FalseReply(
-                f"{len(queries)} queries sent, {len(items)} replies came back", evidence
-            )
-        return items
+        return _Line(node, min(changes, default=None), channel, exchange)

@@ -8,33 +8,36 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     Connection,
     Dialect,
     Engine,
-    Row,
     Select,
     Table,
     create_engine,
     event,
 )
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 
 from node.errors import Code, Refusal
 
+_CHECKPOINT_EVERY: Final = 256
+_CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 _BUSY_TIMEOUT_S: Final = 30.0
 _READERS: Final = 2
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "wal_autocheckpoint=8000",
+    "wal_autocheckpoint=64000",  # should the checkpoints below ever fail to keep up
     "cache_size=-16384",
 )
 _RUN_MAX: Final = 4096
@@ -49,9 +52,13 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open the database at an SQLAlchemy URL; nothing is created."""
         self._writing = _engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
-        self._reading = _engine(url, begin="BEGIN", pool_size=_READERS)
+        self._held: Connection | None = None
+        self._reading = _engine(url, begin="BEGIN", pool_size=_READERS + 1)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+        self._checkpointer = ThreadPoolExecutor(1, thread_name_prefix="store-checkpoint")
+        self._transactions = 0
+        self._copied = False
 
     def write_now(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run work in one write transaction, in this thread.
@@ -60,10 +67,47 @@ class Database:
             Refusal: STALE where the disk refuses to write; nothing was changed.
         """
         try:
-            with self._writing.begin() as connection:
-                return work(connection)
-        except DatabaseError as error:
-            raise _refusal(error) from error
+            # Held between transactions: taking it from the pool costs as much as a statement.
+            if self._held is None:
+                self._held = self._writing.connect()
+            with self._held.begin():
+                result = work(self._held)
+            self._checkpoint(self._held)
+        except BaseException as error:
+            self.release()
+            if isinstance(error, DatabaseError):
+                raise _refusal(error) from error
+            raise
+        return result
+
+    def release(self) -> None:
+        """Give the writing connection back; the next transaction takes it anew."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+
+    def _checkpoint(self, connection: Connection) -> None:
+        """Have SQLite's log copied into the database beside the writing, now and then.
+
+        By itself it does so within some commit, and everybody who waits for that one waits for
+        the whole copy. Here another thread copies most of it; only what was written meanwhile is
+        left to the writer, who must do it, or the log would never begin anew.
+        """
+        self._transactions += 1
+        if self._copied:
+            self._copied = False
+            with suppress(DatabaseError):  # what is committed is committed; the next one copies
+                _execute(connection, _CHECKPOINT, ()).close()
+        elif self._transactions % _CHECKPOINT_EVERY == 0:
+            self._checkpointer.submit(self._copy_log)
+
+    def _copy_log(self) -> None:
+        connection = self._reading.raw_connection()
+        try:
+            connection.cursor().execute(_CHECKPOINT)
+        finally:
+            connection.close()
+        self._copied = True
 
     async def write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run work in one write transaction, in the writing thread (see `write_now`)."""
@@ -96,9 +140,44 @@ class Database:
     def close(self) -> None:
         """Finish what runs and close every connection."""
         self._writer.shutdown()
+        self._checkpointer.shutdown()
         self._readers.shutdown()
+        self.release()
         self._reading.dispose()
         self._writing.dispose()
+
+
+def run(connection: Connection, statement: ClauseElement, **values: Any) -> DBAPICursor:  # noqa: ANN401 - the columns' own
+    """Run a statement that every batch runs; rows come as tuples (see `_execute`)."""
+    sql, bound = _compiled(connection.dialect, statement)
+    return _execute(connection, sql, tuple([values.get(name, held) for name, held in bound]))
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    dialect: Dialect, statement: ClauseElement
+) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """Compile once; returns the SQL, and its parameters in order with what they are by default."""
+    compiled = statement.compile(dialect=dialect)
+    names = getattr(compiled, "positiontup", None) or ()
+    return str(compiled), tuple((name, compiled.params[name]) for name in names)
+
+
+def _execute(connection: Connection, sql: str, values: tuple[Any, ...]) -> DBAPICursor:
+    """Run compiled SQL on the driver itself, within the connection's transaction.
+
+    The way through the engine's events and result rows takes longer than most of the statements
+    that a batch runs.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql, values)
+    except Exception as error:
+        base = connection.dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(
+            sql, None, error, base, hide_parameters=True, dialect=connection.dialect
+        ) from error
+    return cursor
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -109,33 +188,40 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, 
     """
     for size, some in _in_sizes(rows):
         sql = _insert_sql(connection.dialect, table, size)
-        connection.exec_driver_sql(sql, tuple(chain.from_iterable(some)))
+        _execute(connection, sql, tuple(chain.from_iterable(some)))
 
 
-def set_once(
-    connection: Connection, key: Column[Any], once: Column[Any], rows: Sequence[tuple[Any, Any]]
+def set_values(
+    connection: Connection,
+    key: Column[Any],
+    column: Column[Any],
+    rows: Sequence[tuple[Any, Any]],
+    *,
+    once: bool = False,
 ) -> int:
-    """Set a column that is still NULL, for rows of (key, value); returns how many were set."""
+    """Set a column for rows of (key, value), each key once; returns how many were set.
+
+    With `once`, a row where the column is no longer NULL is left as it is.
+    """
     changed = 0
     for size, some in _in_sizes(rows):
-        sql = _set_once_sql(connection.dialect, key, once, size)
-        result = connection.exec_driver_sql(sql, tuple(chain.from_iterable(some)))
-        changed += result.rowcount
+        sql = _set_values_sql(connection.dialect, key, column, size, once=once)
+        changed += _execute(connection, sql, tuple(chain.from_iterable(some))).rowcount
     return changed
 
 
 def rows_in(
     connection: Connection, query: Select[Any], key: Column[Any], values: Collection[Any]
-) -> list[Row[Any]]:
+) -> list[tuple[Any, ...]]:
     """Return the rows of a query whose key is among some values.
 
     As an expanding parameter would, at a quarter of its time: the SQL for each power of two is
     compiled once, and the last value fills the places that are left over.
     """
-    found: list[Row[Any]] = []
+    found: list[tuple[Any, ...]] = []
     for size, some in _in_powers(list(values)):
         sql = _rows_in_sql(connection.dialect, query, key, size)
-        found += connection.exec_driver_sql(sql, tuple(some)).all()
+        found += _execute(connection, sql, tuple(some)).fetchall()
     return found
 
 
@@ -143,15 +229,15 @@ def rows_with(
     connection: Connection,
     keys: tuple[Column[Any], Column[Any]],
     pairs: Collection[tuple[Any, Any]],
-) -> list[Row[Any]]:
+) -> list[tuple[Any, ...]]:
     """Return the rows of a table whose two key columns are among some pairs.
 
     SQLite scans the table for `(a, b) IN (…)`; joined to the pairs it searches the index.
     """
-    found: list[Row[Any]] = []
+    found: list[tuple[Any, ...]] = []
     for size, some in _in_powers(list(pairs)):
         sql = _rows_with_sql(connection.dialect, keys, size)
-        found += connection.exec_driver_sql(sql, tuple(chain.from_iterable(some))).all()
+        found += _execute(connection, sql, tuple(chain.from_iterable(some))).fetchall()
     return found
 
 
@@ -199,14 +285,16 @@ def _rows_with_sql(dialect: Dialect, keys: tuple[Column[Any], Column[Any]], size
 
 
 @lru_cache(maxsize=64)
-def _set_once_sql(dialect: Dialect, key: Column[Any], once: Column[Any], size: int) -> str:
+def _set_values_sql(
+    dialect: Dialect, key: Column[Any], column: Column[Any], size: int, *, once: bool
+) -> str:
     mark = _mark(dialect)
     rows = ", ".join([f"({mark}, {mark})"] * size)
     name = key.table
+    still_free = f" AND {name}.{column.name} IS NULL" if once else ""
     return (
-        f"UPDATE {name} SET {once.name} = fresh.column2 "  # noqa: S608 - names from our own schema
-        f"FROM (VALUES {rows}) AS fresh "
-        f"WHERE {name}.{key.name} = fresh.column1 AND {name}.{once.name} IS NULL"
+        f"UPDATE {name} SET {column.name} = fresh.column2 "  # noqa: S608 - names from our own schema
+        f"FROM (VALUES {rows}) AS fresh WHERE {name}.{key.name} = fresh.column1{still_free}"
     )
 
 
@@ -232,7 +320,7 @@ def _engine(url: str, *, begin: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        _execute(connection, begin, ())
 
     return engine
 

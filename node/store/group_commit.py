@@ -169,17 +169,17 @@ class GroupCommit:
         if not seen:
             return frozenset(), set()
         known = {
-            (row.peer, row.size): row
-            for row in rows_with(
+            (peer, size): (root, note)
+            for size, peer, root, note in rows_with(
                 connection,
                 (schema.peer_checkpoint.c.size, schema.peer_checkpoint.c.peer),
                 {(size, peer) for peer, size in seen},
             )
         }
         for key, counterpart in seen.items():
-            row = known.get(key)
-            if row is not None and row.root != counterpart.root:
-                contradicting[counterpart.peer] = (row.note, counterpart.sealed.checkpoint)
+            root, note = known.get(key, (counterpart.root, b""))
+            if root != counterpart.root:
+                contradicting[counterpart.peer] = (note, counterpart.sealed.checkpoint)
         for peer, notes in contradicting.items():
             self._keep_fork(connection, peer, notes)
         return frozenset(contradicting), seen.keys() - known.keys()
@@ -304,22 +304,19 @@ class _Batch:
 
     def outcomes(self, journal: Journal) -> list[_Outcome]:
         """Return each job's results, sealed, once the transaction is committed."""
+        statements = [draft.statement for draft in self.drafts]
+        seals = journal.seals(self.placed, statements, self.note) if self.note else []
         for number, results in self._decided:
-            self._outcomes[number] = [self._answer(journal, result) for result in results]
+            self._outcomes[number] = [
+                seals[result] if isinstance(result, int) else result for result in results
+            ]
         for number, places in self._gathered:
-            self._outcomes[number] = [self._recorded(journal, place) for place in places]
+            self._outcomes[number] = [self._recorded(seals, place) for place in places]
         return self._outcomes
 
-    def _answer(self, journal: Journal, result: int | Sealed | Refusal) -> Sealed | Refusal:
-        if isinstance(result, int):
-            return journal.seal(self.placed[result], self.drafts[result].statement, self.note)
-        return result
-
-    def _recorded(self, journal: Journal, number: int) -> Recorded:
-        draft, placed = self.drafts[number], self.placed[number]
-        sealed = None
-        if isinstance(draft.body, Query):
-            sealed = journal.seal(placed, draft.statement, self.note)
+    def _recorded(self, seals: Sequence[Sealed], number: int) -> Recorded:
+        placed = self.placed[number]
+        sealed = seals[number] if isinstance(self.drafts[number].body, Query) else None
         return Recorded(placed.position, placed.commitment, sealed)
 
 
@@ -337,4 +334,4 @@ def _answered(connection: Connection, questions: Iterable[Question]) -> dict[byt
     pairs = {(question.said_at, question.counterpart.commitment) for question in questions}
     answered = schema.answered.c
     rows = rows_with(connection, (answered.said_at, answered.commitment), pairs)
-    return {row.commitment: row.position for row in rows}
+    return {commitment: position for _said_at, commitment, position in rows}

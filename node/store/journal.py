@@ -5,7 +5,7 @@ Within the write transaction of its caller:
 1. `open`: read the head; where another process moved it, forget the tree in memory
 2. `extend`: salt, commit and hash the statements into the tree
 3. `close`: write the tiles, move the head by compare-and-swap, sign it if something will travel
-4. after the caller's commit, `seal`: what may now leave the node
+4. after the caller's commit, `seals`: what may now leave the node
 
 The signing key signs only what extends the head that this transaction holds. Where the
 transaction fails, the tree is forgotten and read again; a signature made meanwhile has been seen
@@ -15,14 +15,15 @@ by nobody.
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import ClauseElement, Connection, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from node.errors import Code, Refusal
 from node.model.merkle import EMPTY_ROOT, Tile, Tree, leaf_hash
 from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.seal import SALT_SIZE_BYTES, Sealed, commitment
 from node.store import schema
-from node.store.database import insert_rows
+from node.store.database import insert_rows, run
 
 
 class Placed(NamedTuple):
@@ -61,33 +62,33 @@ class Journal:
     def open(self, connection: Connection) -> None:
         """Begin in a write transaction."""
         self._reading = connection
-        head = connection.execute(_HEAD).one_or_none()
+        head = run(connection, _HEAD).fetchone()
         if head is None:
             raise Refusal(Code.DEFECT, "there is no journal here; 'symbolon init' makes one")
+        size, root = head
         self._tiles = {}
-        if self._tree is None or self._tree.size != head.size:
-            self._tree = Tree(head.size, self._read_tile)
-            if self._tree.root() != head.root:
+        if self._tree is None or self._tree.size != size:
+            self._tree = Tree(size, self._read_tile)
+            if self._tree.root() != root:
                 raise Refusal(
-                    Code.DEFECT, f"the journal's tiles do not add up to its head at {head.size}"
+                    Code.DEFECT, f"the journal's tiles do not add up to its head at {size}"
                 )
-        self._size = self._before = head.size
+        self._size = self._before = size
 
     def extend(self, statements: Sequence[bytes]) -> list[Placed]:
         """Append statements to the tree of the open transaction."""
         tree = self._open_tree()
         randomness = self._randomness(SALT_SIZE_BYTES * len(statements))
-        placed: list[Placed] = []
-        leaves: list[bytes] = []
-        for offset, statement in enumerate(statements):
-            salt = randomness[offset * SALT_SIZE_BYTES : (offset + 1) * SALT_SIZE_BYTES]
-            entry = commitment(statement, salt)
-            placed.append(Placed(self._size + offset, salt, entry))
-            leaves.append(leaf_hash(entry))
-        for tile in tree.extend(leaves):
+        salts = [
+            randomness[at : at + SALT_SIZE_BYTES]
+            for at in range(0, len(randomness), SALT_SIZE_BYTES)
+        ]
+        entries = list(map(commitment, statements, salts))
+        for tile in tree.extend(list(map(leaf_hash, entries))):
             self._tiles[tile.level, tile.number] = tile
+        positions = range(self._size, tree.size)
         self._size = tree.size
-        return placed
+        return list(map(Placed, positions, salts, entries))
 
     def close(self, connection: Connection, *, sign: bool) -> bytes:
         """Write what `extend` changed and move the head.
@@ -97,14 +98,10 @@ class Journal:
         """
         tree = self._open_tree()
         root = tree.root()
-        tiles = list(self._tiles.values())
-        if tiles:
-            connection.execute(
-                _DROP_TILE, [{"at_level": tile.level, "at_number": tile.number} for tile in tiles]
-            )
-        insert_rows(connection, schema.tile, [tuple(tile) for tile in tiles])
-        moved = connection.execute(
-            _MOVE_HEAD, {"expected": self._before, "new_size": tree.size, "new_root": root}
+        for tile in self._tiles.values():
+            run(connection, _WRITE_TILE, level=tile.level, number=tile.number, hashes=tile.hashes)
+        moved = run(
+            connection, _MOVE_HEAD, expected=self._before, new_size=tree.size, new_root=root
         )
         if moved.rowcount != 1:
             raise Refusal(Code.CONFLICT, "the journal was moved by another process")
@@ -124,10 +121,15 @@ class Journal:
         insert_rows(connection, schema.checkpoint, [(size, note)])
         return note
 
-    def seal(self, placed: Placed, statement: bytes, note: bytes) -> Sealed:
-        """Return the seal of a statement of the batch just committed."""
-        path = self._open_tree().path(placed.position)
-        return Sealed(statement, placed.salt, placed.position, path, note)
+    def seals(
+        self, placed: Sequence[Placed], statements: Sequence[bytes], note: bytes
+    ) -> list[Sealed]:
+        """Return the seals of all statements of the batch just committed."""
+        paths = self._open_tree().paths(placed[0].position)
+        return [
+            Sealed(statement, place.salt, place.position, path, note)
+            for place, statement, path in zip(placed, statements, paths, strict=True)
+        ]
 
     def seal_again(self, connection: Connection, position: int) -> Sealed:
         """Return the same seal as ever of an old statement: that of its own batch.
@@ -199,7 +201,15 @@ def create(connection: Connection, node: str, origin: str, note: bytes) -> None:
     insert_rows(connection, schema.checkpoint, [(0, note)])
 
 
-_HEAD: Final = select(schema.head)
+def _upsert_tile() -> ClauseElement:
+    fresh = insert(schema.tile)
+    return fresh.on_conflict_do_update(
+        index_elements=[schema.tile.c.level, schema.tile.c.number],
+        set_={"hashes": fresh.excluded.hashes},
+    )
+
+
+_HEAD: Final = select(schema.head.c.size, schema.head.c.root)
 _MOVE_HEAD: Final = (
     update(schema.head)
     .where(schema.head.c.id == 1, schema.head.c.size == bindparam("expected"))
@@ -216,6 +226,4 @@ _NEWEST: Final = select(func.max(schema.checkpoint.c.size))
 _TILE: Final = select(schema.tile.c.hashes).where(
     schema.tile.c.level == bindparam("at_level"), schema.tile.c.number == bindparam("at_number")
 )
-_DROP_TILE: Final = delete(schema.tile).where(
-    schema.tile.c.level == bindparam("at_level"), schema.tile.c.number == bindparam("at_number")
-)
+_WRITE_TILE: Final = _upsert_tile()

@@ -129,7 +129,7 @@ class SqlLedger:
 
         def work(connection: Connection) -> set[str]:
             rows = rows_in(connection, _NUMBERS, schema.credential.c.number, numbers)
-            return {row.number for row in rows}
+            return {number for (number,) in rows}
 
         return await self._database.read(work)
 

@@ -38,7 +38,7 @@ from node.model.statement import (
     TrustAdopted,
 )
 from node.store import schema
-from node.store.database import insert_rows, rows_in, set_once
+from node.store.database import insert_rows, rows_in, set_values
 from node.store.journal import Placed
 from node.store.trust_files import encode_bundle
 
@@ -85,7 +85,7 @@ def project(
     for table, values in rows.inserted.items():
         insert_rows(connection, table, values)
     question = schema.question.c
-    settled = set_once(connection, question.position, question.settled, rows.settled)
+    settled = set_values(connection, question.position, question.settled, rows.settled, once=True)
     if settled != len(rows.settled):
         raise Refusal(Code.CONFLICT, "the question is not open")
     for name, parameters in rows.changed.items():
@@ -161,20 +161,13 @@ _CHANGES: Final = {
         .values(ended=bindparam("cause")),
         "the share code is not there or has ended",
     ),
-    "spend": (
-        update(schema.consent)
-        .where(schema.consent.c.code_digest == bindparam("of"))
-        .values(uses_spent=bindparam("spent")),
-        "the share code is not there",
-    ),
 }
 
 
 def spend(connection: Connection, uses_spent: dict[bytes, int]) -> None:
     """Write how many uses of each share code are spent by now."""
-    if uses_spent:
-        parameters = [{"of": digest, "spent": spent} for digest, spent in uses_spent.items()]
-        connection.execute(_CHANGES["spend"][0], parameters)
+    consent = schema.consent.c
+    set_values(connection, consent.code_digest, consent.uses_spent, list(uses_spent.items()))
 
 
 # --- rows back to values -------------------------------------------------------------------

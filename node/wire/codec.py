@@ -83,11 +83,18 @@ _CONSENT_ENDS: Final = _by_value(ConsentEnd)
 
 def encode_statement(statement: Statement) -> bytes:
     """Return the one encoding of a statement."""
-    message = pb.Statement(
-        protocol=PROTOCOL, speaker=statement.speaker, said_at_us=statement.said_at
-    )
-    _write_trust(message.trust, statement.trust)
+    message = pb.Statement()
     _WRITERS[type(statement.body)](message, statement.body)
+    # The header's fields have the lowest numbers, so both parts make one message.
+    header = _header(statement.speaker, statement.said_at, statement.trust)
+    return header + message.SerializeToString(deterministic=True)
+
+
+@lru_cache(maxsize=16)
+def _header(speaker: str, said_at: int, trust: TrustReference) -> bytes:
+    """Encode what all statements of a batch share."""
+    message = pb.Statement(protocol=PROTOCOL, speaker=speaker, said_at_us=said_at)
+    _write_trust(message.trust, trust)
     return message.SerializeToString(deterministic=True)
 
 
@@ -264,16 +271,27 @@ def _read_query(message: pb.Statement) -> Query:
             exactly(query.share_code.holder_proof, "query.share_code.holder_proof", 32),
         ),
         wanted=_fields(tuple(query.wanted), "query.wanted"),
-        requester=Requester(
-            text(requester.legal_name, "query.requester.legal_name", 200),
-            text(requester.register_id, "query.requester.register_id", 64),
-            text(requester.sector, "query.requester.sector", 64),
-        ),
+        requester=_requester(requester.legal_name, requester.register_id, requester.sector),
         answer_by=answer_by,
-        agreement=AgreementReference(
-            text(query.agreement.id, "query.agreement.id", 64),
-            number(query.agreement.version, "query.agreement.version", 1, 2**31),
-        ),
+        agreement=_agreement(query.agreement.id, query.agreement.version),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _requester(legal_name: str, register_id: str, sector: str) -> Requester:
+    """Check a requester: few of them ask most of a day's questions."""
+    return Requester(
+        text(legal_name, "query.requester.legal_name", 200),
+        text(register_id, "query.requester.register_id", 64),
+        text(sector, "query.requester.sector", 64),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _agreement(identifier: str, version: int) -> AgreementReference:
+    return AgreementReference(
+        text(identifier, "query.agreement.id", 64),
+        number(version, "query.agreement.version", 1, 2**31),
     )
 
 
@@ -285,15 +303,7 @@ def _read_answer(message: pb.Statement) -> Answer:
         raise Refusal(Code.MALFORMED, "answer.rule: belongs to a REFUSED outcome, and only there")
     if len(answer.disclosed) > _DISCLOSED_MAX:
         raise Refusal(Code.MALFORMED, f"answer.disclosed: more than {_DISCLOSED_MAX}")
-    disclosed = tuple(
-        [
-            Disclosure(
-                _kind(_FIELDS, item.field, "answer.disclosed.field"),
-                text(item.value, "answer.disclosed.value", _DISCLOSED_LENGTH_MAX),
-            )
-            for item in answer.disclosed
-        ]
-    )
+    disclosed = tuple(map(_disclosure, answer.disclosed))
     if disclosed and outcome in {Outcome.NOT_CONFIRMED, Outcome.REFUSED}:
         raise Refusal(Code.MALFORMED, f"answer.disclosed: must be empty for {outcome.name}")
     return Answer(
@@ -307,6 +317,14 @@ def _read_answer(message: pb.Statement) -> Answer:
         evaluated_at=_time(answer.evaluated_at_us, "answer.evaluated_at_us"),
         good_until=_time(answer.good_until_us, "answer.good_until_us"),
     )
+
+
+def _disclosure(message: pb.Disclosure) -> Disclosure:
+    field, value = _FIELDS.get(message.field), message.value
+    if field is None or not 0 < len(value) <= _DISCLOSED_LENGTH_MAX or not value.isprintable():
+        field = _kind(_FIELDS, message.field, "answer.disclosed.field")
+        text(value, "answer.disclosed.value", _DISCLOSED_LENGTH_MAX)
+    return Disclosure(field, value)
 
 
 def _read_no_answer(message: pb.Statement) -> NoAnswer:

@@ -6,7 +6,6 @@ Machines are shared and noisy: the ratios are what counts.
 """
 
 import argparse
-import asyncio
 import itertools
 import json
 import sqlite3
@@ -15,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import aiohttp
 import psutil
 import uvloop
 from msgspec.structs import replace
@@ -31,7 +29,8 @@ from node.model.statement import CredentialRegistered, Outcome, Purpose, Request
 from node.wire.codec import encode_statement
 from node.wire.sheets import open_sheet
 from tests.benchmarks import replay
-from tests.benchmarks.load import drive
+from tests.benchmarks.bare import PAYLOAD_SIZE_BYTES, calling, serving
+from tests.benchmarks.load import Rate, drive
 from tests.benchmarks.two_nodes import (
     BORN,
     Answering,
@@ -46,9 +45,7 @@ from tests.world import sample_credential
 CALLERS = (1, 16, 64, 256, 1024)
 # What a receiving employer's form asks for; a query and its answer then have the sizes below.
 WANTED = (Field.HOLDER_NAME, Field.TITLE, Field.ISCO08, Field.LEVEL_EQF, Field.AWARDED_ON)
-SEALED_SIZE_BYTES = 900
 _COPIES = 50
-_ECHOES_MAX = 512
 _REQUESTER = Requester("Werft Nord", "XA-HRB-1", "C30")
 _console = Console()
 
@@ -113,7 +110,6 @@ async def _sealed(
 ) -> None:
     employer = Employer("bench", _REQUESTER)
     codes = itertools.cycle(answering.codes)
-    payload = bytes(SEALED_SIZE_BYTES)
 
     async def ask() -> None:
         inquiry = Inquiry(next(codes), BORN, Purpose.EMPLOYMENT, WANTED)
@@ -122,29 +118,23 @@ async def _sealed(
         if answer is None or answer.outcome is not Outcome.CONFIRMED:
             raise RuntimeError(f"a query of the benchmark was not confirmed: {verification}")
 
-    # Past some hundred calls at once a bare grpc.aio server cancels some; the others wait here.
-    room = asyncio.Semaphore(_ECHOES_MAX)
-
-    async def echo() -> None:
-        async with room:
-            await answering.grpc_echo(payload)
-
     await drive(ask, 64, 1.0)
-    await drive(echo, 64, 1.0)
     sizes = _sizes(home)
     processes = (psutil.Process(), answering.process)
     post_quantum = running.opened.settings.seals.ml_dsa_44
     seals = "Ed25519 + ML-DSA-44" if post_quantum else "Ed25519"
     table = _table(seals, sizes)
     for number in callers:
-        before = await drive(echo, number, seconds / 2, processes)
+        before = await _echo(home, number, seconds / 2)
         rate = await drive(ask, number, seconds, processes)
-        after = await drive(echo, number, seconds / 2, processes)
+        after = await _echo(home, number, seconds / 2)
+        on_uvloop = await _echo(home, number, seconds / 2, "--uvloop")
         base_per_s = statistics.mean((before.per_s, after.per_s))
         base_cpu_s = statistics.mean((before.cpu_s, after.cpu_s))
         table.add_row(
             f"{number:,}",
             f"{base_per_s:,.0f}",
+            f"{on_uvloop.per_s:,.0f}",
             f"{rate.per_s:,.0f}",
             f"{rate.per_s / base_per_s:.2f}",
             f"{rate.p50_ms:.1f}",
@@ -155,21 +145,30 @@ async def _sealed(
         )
     _console.print(table)
     _console.print(
-        "  ratio: sealed/s over echo/s (bars: 1.0 at 64 callers, 1.5 at 256); CPU ratio: processor "
-        "time of both processes for one echo over that for one sealed query"
+        "  ratio: sealed/s over echo/s (bars: 1.0 at 64 callers, 1.5 at 256); the echo is a bare "
+        "grpc.aio program, a process at each end, and beside it the same on uvloop; CPU ratio: "
+        "processor time of both processes for one echo over that for one sealed query"
     )
+
+
+async def _echo(home: Path, callers: int, seconds: float, *options: str) -> Rate:
+    """Measure a bare echo between two processes of its own, with the nodes' keys."""
+    ours, theirs = home / "keys", home.parent / "XB" / "keys"
+    async with serving("grpc-serve", theirs, ours, *options) as (port, process):
+        return await calling("grpc-call", ours, theirs, port, process, callers, seconds, *options)
 
 
 def _table(seals: str, sizes: tuple[float, float]) -> Table:
     table = Table(
         title=f"Sealed cross-border queries ({seals}), journalled at both ends with "
-        f"synchronous=FULL, beside a bare grpc.aio echo of {SEALED_SIZE_BYTES} bytes each way; "
+        f"synchronous=FULL, beside a bare grpc.aio echo of {PAYLOAD_SIZE_BYTES} bytes each way; "
         f"sealed query {sizes[0]:.0f} bytes, answer {sizes[1]:.0f}; mutual TLS both",
         title_justify="left",
     )
     for heading in (
         "callers",
         "echo/s",
+        "uvloop",
         "sealed/s",
         "ratio",
         "p50 ms",
@@ -195,46 +194,27 @@ def _sizes(home: Path) -> tuple[float, float]:
 
 
 async def _http(running: RunningNode, answering: Answering, seconds: float) -> None:
-    opened = running.opened
-    _, key = await opened.employers.create(_REQUESTER, assembly.clock())
-    url = f"http://127.0.0.1:{running.http_port}/v1/verifications"
-    codes = itertools.cycle(answering.codes)
+    _, key = await running.opened.employers.create(_REQUESTER, assembly.clock())
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    connector = aiohttp.TCPConnector(limit=0)
-
-    def body() -> bytes:
-        return json.dumps(
-            {
-                "share_code": str(next(codes)),
-                "birth_date": BORN.isoformat(),
-                "purpose": "employment",
-                "wanted": [field.name.lower() for field in WANTED],
-            }
-        ).encode()
-
-    async with aiohttp.ClientSession(connector=connector) as session:
-
-        async def ask() -> None:
-            async with session.post(url, data=body(), headers=headers) as response:
-                content = await response.read()
-                if response.status != 200:
-                    raise RuntimeError(f"HTTP {response.status}: {content[:200]!r}")
-
-        async def echo() -> None:
-            async with session.post(answering.http_echo, data=body(), headers=headers) as response:
-                await response.read()
-
-        await drive(ask, 64, 1.0)
-        await drive(echo, 64, 1.0)
-        before = await drive(echo, 64, seconds / 2)
-        asked = await drive(ask, 64, seconds)
-        after = await drive(echo, 64, seconds / 2)
+    asked = {
+        "birth_date": BORN.isoformat(),
+        "purpose": "employment",
+        "wanted": [field.name.lower() for field in WANTED],
+    }
+    bodies = [json.dumps({"share_code": str(code), **asked}) for code in answering.codes]
+    given = f"{json.dumps({'headers': headers, 'bodies': bodies})}\n".encode()
+    url = f"http://127.0.0.1:{running.http_port}/v1/verifications"
+    async with serving("http-serve") as (port, _process):
+        echo_url = f"http://127.0.0.1:{port}/"
+        before = await calling("http-call", echo_url, 64, seconds / 2, given=given)
+        rate = await calling("http-call", url, 64, seconds, given=given)
+        after = await calling("http-call", echo_url, 64, seconds / 2, given=given)
     base_per_s = statistics.mean((before.per_s, after.per_s))
     _console.print(
-        f"\n[bold]HTTP end to end[/], POST /v1/verifications, 64 callers: {asked.per_s:,.0f}/s "
-        f"(p50 {asked.p50_ms:.1f} ms, p99 {asked.p99_ms:.1f} ms) beside a bare aiohttp echo "
-        f"{base_per_s:,.0f}/s: ratio {asked.per_s / base_per_s:.2f} (bar 0.5); client and asking "
-        "node share one process, the echo is served by the other"
+        f"\n[bold]HTTP end to end[/], POST /v1/verifications, 64 callers: {rate.per_s:,.0f}/s "
+        f"(p50 {rate.p50_ms:.1f} ms, p99 {rate.p99_ms:.1f} ms) beside a bare aiohttp echo "
+        f"{base_per_s:,.0f}/s: ratio {rate.per_s / base_per_s:.2f} (bar 0.5); the client is a "
+        "process of its own, for both"
     )
 
 

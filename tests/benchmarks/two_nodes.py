@@ -1,9 +1,6 @@
 """Two nodes for measuring: XA asks in this process, XB answers in another, all of it real.
 
-The answering process also serves bare echoes, gRPC over the same mutual TLS and plain HTTP, so
-that every figure stands beside its baseline in one run on one machine.
-
-    python -m tests.benchmarks.two_nodes DIRECTORY    # the answering process
+python -m tests.benchmarks.two_nodes DIRECTORY    # the answering process
 """
 
 import asyncio
@@ -15,14 +12,11 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import grpc
 import msgspec
 import psutil
 import structlog
 import uvloop
-from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -32,7 +26,7 @@ from node.flows.ports import Draft
 from node.model.credential import Field
 from node.model.share_code import ShareCode, make, parse
 from node.model.statement import ConsentGiven, CredentialRegistered, Purpose, Statement
-from node.model.trust import compose, tls_name
+from node.model.trust import compose
 from node.settings import (
     ListenSettings,
     NodeSettings,
@@ -40,7 +34,6 @@ from node.settings import (
     SealSettings,
     Settings,
 )
-from node.store.keys import read_keys
 from node.store.trust_files import write_bundle
 from node.wire.codec import encode_statement
 from tests.federation import DAY_US, federation_signer, origin, trust_files
@@ -57,8 +50,6 @@ class Answering(Struct, frozen=True):
 
     process: psutil.Process
     codes: tuple[ShareCode, ...]
-    grpc_echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
-    http_echo: str
 
 
 def make_nodes(base: Path, *, post_quantum: bool) -> dict[str, Path]:
@@ -95,7 +86,7 @@ def read_settings(home: Path) -> Settings:
 
 @asynccontextmanager
 async def answering_process(homes: dict[str, Path]) -> AsyncIterator[Answering]:
-    """Start the answering process and its echoes; yields once it is ready."""
+    """Start the answering process; yields once it is ready."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -108,19 +99,7 @@ async def answering_process(homes: dict[str, Path]) -> AsyncIterator[Answering]:
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the answering process has no pipes")
     told = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
-    ours, theirs = read_keys(homes["XA"] / "keys"), read_keys(homes["XB"] / "keys")
-    credentials = grpc.ssl_channel_credentials(
-        theirs.tls_certificate_pem, ours.tls_key_pem, ours.tls_certificate_pem
-    )
-    options = (("grpc.ssl_target_name_override", tls_name("XB")),)
-    target = f"127.0.0.1:{told['grpc_echo']}"
-    async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
-        yield Answering(
-            psutil.Process(process.pid),
-            tuple(parse(code) for code in told["codes"]),
-            channel.unary_unary("/echo/Echo", None, None),
-            f"http://127.0.0.1:{told['http_echo']}/",
-        )
+    yield Answering(psutil.Process(process.pid), tuple(parse(code) for code in told["codes"]))
     process.stdin.close()
     await asyncio.wait_for(process.wait(), 60)
 
@@ -177,49 +156,10 @@ async def _answer(home: Path) -> None:
     async with assembly.running_node(home, settings) as running:
         codes = await give_codes(running.opened, _CREDENTIALS)
         told = {
-            "grpc_echo": await _grpc_echo(home),
-            "http_echo": await _http_echo(),
             "codes": [str(code) for code in codes],
         }
         print(json.dumps(told), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-
-
-async def _grpc_echo(home: Path) -> int:
-    """Serve a bare unary echo over the same mutual TLS; replies what it was sent."""
-
-    async def echo(request: bytes, _context: Any) -> bytes:
-        return request
-
-    keys, peer = read_keys(home / "keys"), read_keys(home.parent / "XA" / "keys")
-    server = grpc.aio.server()
-    handler = grpc.method_handlers_generic_handler(
-        "echo", {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
-    )
-    server.add_generic_rpc_handlers((handler,))
-    pair = [(keys.tls_key_pem, keys.tls_certificate_pem)]
-    credentials = grpc.ssl_server_credentials(pair, peer.tls_certificate_pem, True)
-    port = server.add_secure_port("127.0.0.1:0", credentials)
-    await server.start()
-    _kept.append(server)
-    return port
-
-
-async def _http_echo() -> int:
-    async def echo(request: web.Request) -> web.Response:
-        return web.Response(body=await request.read())
-
-    application = web.Application()
-    application.router.add_post("/", echo)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    _kept.append(runner)
-    port: int = runner.addresses[0][1]
-    return port
-
-
-_kept: list[object] = []
 
 
 def _free_port() -> int:

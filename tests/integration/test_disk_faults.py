@@ -11,7 +11,7 @@ read_only  the database is read only: transactions do not even begin
 import asyncio
 import resource
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -118,6 +118,7 @@ def _log_size_bytes(ledger: SqlLedger) -> int:
 
 def _pragma(ledger: SqlLedger, pragma: str) -> Any:
     """Set or read a pragma of the one connection that writes."""
+    ledger._database.release()
     connection = _writing(ledger).raw_connection()
     try:
         cursor = connection.cursor()
@@ -259,11 +260,11 @@ async def test_keeps_a_question_whose_answer_it_cannot_journal(
     exchange = pair.xa.asking._peers.exchange
     answered, writable = asyncio.Event(), asyncio.Event()
 
-    async def late(node: str, query: Sealed) -> Item:
-        item = await exchange(node, query)
+    async def late(node: str, queries: Sequence[Sealed]) -> Sequence[Item]:
+        items = await exchange(node, queries)
         answered.set()
         await writable.wait()
-        return item
+        return items
 
     monkeypatch.setattr(pair.xa.asking._peers, "exchange", late)
     asking = asyncio.create_task(pair.xa.asking.ask(EMPLOYER, pair.inquiry))
@@ -296,7 +297,7 @@ async def test_answers_nobody_while_its_disk_refuses(pair: Pair, fault: Fault, w
         assert state(pair.xb) == before
         (question,) = await pair.xa.opened.ledger.open_questions()
         with pytest.raises(Refusal) as refused:
-            await pair.xa.asking._peers.exchange("XB", question.sealed)
+            await pair.xa.asking._peers.exchange("XB", [question.sealed])
         assert refused.value.code is Code.STALE
         assert word in refused.value.reason
     assert await pair.xa.asking.send_open() == 1

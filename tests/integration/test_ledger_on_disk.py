@@ -8,11 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from node.errors import Code, Refusal
 from node.model.merkle import verify_consistency
 from node.model.seal import Sealed
 from node.model.statement import Outcome
+from node.store.database import Database
 from tests.federation import START
 from tests.ledgers import TRUST, Deciding, DiskShelf, Xb, asked, holds, read, registry
 
@@ -205,3 +207,23 @@ async def test_a_database_that_refuses_to_write_answers_nobody_and_recovers(tmp_
         (reply,) = await shelf.ledger.answer([question], Deciding())
         assert read(reply).outcome is Outcome.CONFIRMED
         assert await shelf.ledger.check() == 3
+
+
+async def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    with closing(Database(f"sqlite:///{path}")) as database:
+        database.write_now(
+            lambda connection: connection.exec_driver_sql("CREATE TABLE page (content BLOB)")
+        )
+
+        def write(connection: Connection) -> None:
+            connection.exec_driver_sql("DELETE FROM page")
+            connection.exec_driver_sql("INSERT INTO page VALUES (zeroblob(20000))")
+
+        for _ in range(200):
+            await database.write(write)
+        log = path.with_name("node.db-wal")
+        before_size_bytes = log.stat().st_size
+        for _ in range(2_000):
+            await database.write(write)
+        assert log.stat().st_size < 5 * before_size_bytes

@@ -1,16 +1,17 @@
 """Callers that come together share transactions, look-ups and parcels; no key outlives its end."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from node.assembly import RunningNode
 from node.errors import Code
@@ -51,28 +52,6 @@ class Spy(Struct):
 
 
 @pytest.fixture
-def spy() -> Iterator[Spy]:
-    """Listen to every engine."""
-    seen = Spy([])
-
-    def told(connection: Connection, _cursor: object, statement: str, *_: Any) -> None:
-        seen.statements.append(statement)
-        if statement == _BEGIN_WRITING:
-            connection.info["writes"] = True
-
-    def committed(connection: Connection) -> None:
-        seen.commits += "writes" in connection.info
-
-    event.listen(Engine, "before_cursor_execute", told)
-    event.listen(Engine, "commit", committed)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", told)
-        event.remove(Engine, "commit", committed)
-
-
-@pytest.fixture
 async def shelf(tmp_path: Path) -> AsyncIterator[DiskShelf]:
     shelf = DiskShelf(tmp_path / "node.db")
     await shelf.open()
@@ -80,6 +59,32 @@ async def shelf(tmp_path: Path) -> AsyncIterator[DiskShelf]:
         yield shelf
     finally:
         await shelf.close()
+
+
+@pytest.fixture
+def spy(shelf: DiskShelf) -> Iterator[Spy]:
+    """Listen to every connection that is taken from now on, down to the driver."""
+    seen = Spy([])
+
+    def taken(connection: sqlite3.Connection, *_: object) -> None:
+        writes = False
+
+        def told(statement: str) -> None:
+            nonlocal writes
+            seen.statements.append(statement)
+            if statement == _BEGIN_WRITING:
+                writes = True
+            elif statement == "COMMIT":
+                seen.commits += writes
+
+        connection.set_trace_callback(told)
+
+    shelf.sql._database.release()
+    event.listen(Pool, "checkout", taken)
+    try:
+        yield seen
+    finally:
+        event.remove(Pool, "checkout", taken)
 
 
 # --- the disk ------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def test_a_tree_grown_in_any_batches_and_reopened_at_any_time_is_the_same(stops:
         if stop:
             assert tree.path(stop // 2) == TREE.path(stop // 2, tree.size)
             assert tree.path(stop // 2, stop) == TREE.path(stop // 2, stop)
+            last = stops[-1]
+            assert tree.paths(stop - 1) == [TREE.path(at, last) for at in range(stop - 1, last)]
             assert tree.consistency(stop) == TREE.consistency(stop, tree.size)
 
 

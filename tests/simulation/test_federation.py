@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Final
 
 import pytest
@@ -197,7 +198,8 @@ class World:
         node.do(self._reply(node, calls))
 
     async def _reply(self, node: Node, calls: Sequence[Call]) -> None:
-        items = [item for call in calls for item in decode_parcel(Parcel.FromString(call.query))]
+        parcels = [decode_parcel(Parcel.FromString(call.query)) for call in calls]
+        items = [item for parcel in parcels for item in parcel]
         try:
             replies = await node.answering.exchange(PINS[calls[0].asker], items)
         except Refusal as refusal:
@@ -205,12 +207,15 @@ class World:
                 if not call.reply.done():
                     call.reply.set_exception(Refusal(refusal.code, refusal.reason))
             return
-        for call, query, reply in zip(calls, items, replies, strict=True):
-            content = encode_parcel([reply]).SerializeToString()
+        remaining = iter(replies)
+        for call, parcel in zip(calls, parcels, strict=True):
+            content = encode_parcel(list(islice(remaining, len(parcel)))).SerializeToString()
             self.network.replies.append((call, content))
+        for query, reply in zip(items, replies, strict=True):
             if isinstance(reply, Sealed) and isinstance(query, Sealed):
                 asked = commitment(query.statement, query.salt)
-                assert self.answered.setdefault(asked, content) == content
+                told = encode_parcel([reply]).SerializeToString()
+                assert self.answered.setdefault(asked, told) == told
 
     async def reply_arrives(self) -> None:
         """A reply arrives, or never."""

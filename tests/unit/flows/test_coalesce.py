@@ -154,6 +154,53 @@ async def test_few_that_wait_are_not_divided_among_batches() -> None:
     assert [batch.items for batch in gate.batches] == [list(range(20))]
 
 
+async def test_few_that_come_while_a_batch_is_gone_wait_for_it() -> None:
+    gate = _Gate()
+    coalescer = _coalescer(gate, in_flight_max=8)
+    results = [coalescer.submit(0)]
+    first = await gate.next()
+    results += [coalescer.submit(item) for item in range(1, 21)]
+    await _some_steps()
+    assert len(gate.batches) == 1
+    first.end()
+    (second := await gate.next()).end()
+    assert second.items == list(range(1, 21))
+    await asyncio.gather(*results)
+
+
+async def test_enough_that_wait_begin_another_batch_beside_the_first() -> None:
+    gate = _Gate()
+    coalescer = _coalescer(gate, in_flight_max=8)
+    results = [coalescer.submit(0)]
+    first = await gate.next()
+    results += [coalescer.submit(item) for item in range(1, 129)]
+    second = await gate.next()
+    assert second.items == list(range(1, 129))
+    second.end()
+    first.end()
+    await asyncio.gather(*results)
+
+
+async def test_what_comes_while_a_batch_is_long_gone_begins_another_with_all_that_waits() -> None:
+    now, gate = [0], _Gate()
+    coalescer = Coalescer(
+        gate.run, batch_max=10, waiting_max=10, in_flight_max=2, clock=lambda: now[0]
+    )
+    results = [coalescer.submit(0)]
+    first = await gate.next()
+    now[0] += 19_999
+    results.append(coalescer.submit(1))
+    await _some_steps()
+    assert len(gate.batches) == 1
+    now[0] += 1
+    results.append(coalescer.submit(2))
+    second = await gate.next()
+    assert second.items == [1, 2]
+    first.end()
+    second.end()
+    assert await asyncio.gather(*results) == [0, 10, 20]
+
+
 # --- bounds --------------------------------------------------------------------------------
 
 

@@ -22,20 +22,24 @@ from sqlalchemy import Connection
 from node.edge.bodies import Fitness
 from node.edge.metrics import Gauges
 from node.edge.rest import Doors, application, listening
-from node.edge.rpc import NodeService, ServerIdentity, rpc_door
+from node.edge.rpc import NodeService, rpc_door
 from node.edge.schedule import Job, schedule
 from node.errors import Code, Refusal
-from node.flows.adopt_trust import adopt_trust
+from node.flows.adopt_trust import adopt_or_restore, adopt_trust
 from node.flows.answer import Answering
 from node.flows.ask import Asking
+from node.flows.refresh_trust import Pace, TrustRefresh
 from node.flows.registry import Registry
+from node.flows.serve_trust import ServingTrust
 from node.flows.share import Sharing
 from node.model.bounds import NODE_ID, pattern
 from node.model.merkle import EMPTY_ROOT
-from node.model.note import Checkpoint, VerifierKey, sign_checkpoint
+from node.model.note import Checkpoint, sign_checkpoint
+from node.model.possession import journal_key_bytes, possession_message
 from node.model.quota import Allowance
 from node.model.trust import CertificateEntry, JournalEntry, JournalKeyEntry, NodeFile
-from node.peers.client import GrpcPeers, TlsIdentity
+from node.peers.client import GrpcPeers
+from node.peers.mirrors import Mirror, TrustMirrors
 from node.settings import Settings
 from node.store import schema
 from node.store.database import Database
@@ -43,10 +47,13 @@ from node.store.employers import SqlEmployers
 from node.store.journal import Journal, create
 from node.store.keys import KeyFiles, make_keys, read_keys
 from node.store.ledger import SqlLedger
-from node.store.trust_files import TrustDirectory
+from node.store.tls_identities import TlsIdentities
+from node.store.trust_files import TrustDirectory, read_root
+from node.store.trust_mirror import TrustMirror
 
 _GRACE_S = 5.0
 _LOOK_HOLDS_US = 1_000_000
+_FAULTS_TOLD_MAX = 10
 _log = structlog.get_logger()
 
 
@@ -88,6 +95,7 @@ class RunningNode(Struct, frozen=True):
     answering: Answering
     grpc_port: int
     http_port: int
+    refreshing: TrustRefresh
 
 
 def create_node(data: Path, settings: Settings) -> NodeFile:
@@ -122,19 +130,31 @@ def create_node(data: Path, settings: Settings) -> NodeFile:
 
 
 def describe(settings: Settings, keys: KeyFiles) -> NodeFile:
-    """Return what peers must know of this node, for the federation's trust list."""
+    """Return what peers must know of this node, each key with the proof that it is its own."""
+    node = settings.node.id
     since = datetime.now(UTC).replace(microsecond=0)
     signers = keys.signers(settings.node.origin, post_quantum=settings.seals.ml_dsa_44)
+    proofs = [
+        signer.prove(possession_message(node, journal_key_bytes(signer.verifier)))
+        for signer in signers
+    ]
     return NodeFile(
-        node=settings.node.id,
+        node=node,
         country=settings.node.country or settings.node.id,
         authority=settings.node.authority,
         endpoint=settings.listen.endpoint,
         journal=JournalEntry(
             settings.node.origin,
-            tuple(JournalKeyEntry(str(signer.verifier), since) for signer in signers),
+            tuple(
+                JournalKeyEntry(str(signer.verifier), since, _base64(proof))
+                for signer, proof in zip(signers, proofs, strict=True)
+            ),
         ),
-        tls=(CertificateEntry(_base64(keys.tls_certificate_der), since),),
+        tls=(
+            CertificateEntry(
+                _base64(keys.tls_certificate_der), since, _base64(keys.prove_tls_key(node))
+            ),
+        ),
     )
 
 
@@ -157,7 +177,8 @@ async def opened_node(data: Path, settings: Settings) -> AsyncIterator[OpenedNod
     signers = keys.signers(node.origin, post_quantum=settings.seals.ml_dsa_44)
     journal = Journal(node.origin, signers, clock, os.urandom)
     ledger = SqlLedger(database, journal, clock)
-    trust = TrustDirectory(data / settings.trust.directory, _root(data / settings.trust.root))
+    root = read_root(data / settings.trust.root)
+    trust = TrustDirectory(data / settings.trust.directory, root, clock)
     try:
         await ledger.open(node.id, node.origin)
         yield OpenedNode(
@@ -179,27 +200,31 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
     """Run a node until the context ends.
 
     Raises:
-        Refusal: STALE without a good trust list, CONFLICT where an address is taken.
+        Refusal: STALE where there is no good trust list and none has been adopted before,
+            CONFLICT where an address is taken.
     """
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(opened_node(data, settings))
-        await adopt(opened)
-        keys, ledger, trust = opened.keys, opened.ledger, opened.trust
+        ledger, trust = opened.ledger, opened.trust
+        identities = TlsIdentities(data / settings.store.keys, settings.node.id, trust, clock)
         peers = GrpcPeers(
-            TlsIdentity(keys.tls_key_pem, keys.tls_certificate_pem),
+            identities.now,
             trust,
             clock,
             timeout_s=settings.exchange.peer_timeout_s,
         )
         stack.push_async_callback(peers.close)
+        refreshing = _refreshing(data, opened, peers)
+        await _begin_with_a_list(opened, refreshing)
         asking, answering = _exchange(opened, peers)
-        identity = ServerIdentity(keys.tls_key_pem, keys.tls_certificate_pem)
-        service = NodeService(answering, ledger)
+        mirror = TrustMirror(data / settings.trust.directory)
+        serving_trust = ServingTrust(settings.node.id, trust, clock, mirror.file)
+        service = NodeService(answering, ledger, serving_trust)
         rpc = await stack.enter_async_context(
-            rpc_door(settings.listen.grpc, identity, trust, service, grace_s=_GRACE_S)
+            rpc_door(settings.listen.grpc, identities.now, trust, service, grace_s=_GRACE_S)
         )
-        ticking = await stack.enter_async_context(schedule(_jobs(opened, asking)))
-        health = Health(ledger, trust, ticking)
+        ticking = await stack.enter_async_context(schedule(_jobs(opened, asking, refreshing)))
+        health = Health(ledger, refreshing, ticking)
         host, port = _address(settings.listen.http, "listen.http")
         doors = Doors(
             node=settings.node.id,
@@ -216,7 +241,7 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
         )
         http_port = await stack.enter_async_context(listening(application(doors), host, port))
         _log.info("node_started", node=settings.node.id, grpc_port=rpc.port, http_port=http_port)
-        yield RunningNode(opened, asking, answering, rpc.port, http_port)
+        yield RunningNode(opened, asking, answering, rpc.port, http_port, refreshing)
         _log.info("node_stopping", node=settings.node.id)
 
 
@@ -225,15 +250,34 @@ async def adopt(opened: OpenedNode) -> bool:
     return await adopt_trust(opened.ledger, opened.trust, opened.settings.node.id, clock)
 
 
+async def adopt_or_restore_list(opened: OpenedNode) -> None:
+    """Adopt that list or else, at a start, put the one adopted last in force again."""
+    refusal = await adopt_or_restore(opened.ledger, opened.trust, opened.settings.node.id, clock)
+    if refusal is not None:
+        _log.warning("trust_list_restored", code=refusal.code.value, reason=refusal.reason)
+
+
+async def _begin_with_a_list(opened: OpenedNode, refreshing: TrustRefresh) -> None:
+    """Put a list in force: the local copy, else the last one adopted, else what a mirror has."""
+    try:
+        await adopt_or_restore_list(opened)
+    except Refusal as refusal:
+        if not opened.settings.trust.mirrors:
+            raise
+        _log.warning("trust_list_missing", code=refusal.code.value, reason=refusal.reason)
+        await refreshing.refresh()
+    refreshing.begin()
+
+
 class Health:
     """Tells *alive* from *fit to answer*; a finding holds for a second, so looks cost little."""
 
     def __init__(
-        self, ledger: SqlLedger, trust: TrustDirectory, ticking: Callable[[], bool]
+        self, ledger: SqlLedger, refreshing: TrustRefresh, ticking: Callable[[], bool]
     ) -> None:
         """Take what can fail."""
         self._ledger = ledger
-        self._trust = trust
+        self._refreshing = refreshing
         self._ticking = ticking
         self._looking: asyncio.Task[Fitness] | None = None
         self._looked_at = 0
@@ -246,14 +290,16 @@ class Health:
         return await asyncio.shield(self._looking)
 
     async def _look(self) -> Fitness:
-        checks = {"journal": "writable", "trust_list": "in force", "schedule": "running"}
+        checks = {"journal": "writable", "trust_list": "", "schedule": "running"}
         fit = True
         try:
             await self._ledger.try_writing()
         except Refusal as refusal:
             fit, checks["journal"] = False, refusal.reason
         try:
-            self._trust.view().require_fresh(clock())
+            checks["trust_list"] = self._refreshing.told()
+            if faults := self._refreshing.faults():
+                checks["trust_list_faults"] = "; ".join(faults[:_FAULTS_TOLD_MAX])
         except Refusal as refusal:
             fit, checks["trust_list"] = False, refusal.reason
         if not self._ticking():
@@ -264,9 +310,17 @@ class Health:
         return Fitness(fit, checks)
 
     async def gauges(self) -> Gauges:
-        """Return the journal's size and the number of open questions."""
+        """Return the journal's size, the number of open questions and the trust list's state."""
         size, open_questions = await self._ledger.heights()
-        return Gauges(size, open_questions)
+        refreshing, state = self._refreshing, self._refreshing.state
+        return Gauges(
+            journal_size=size,
+            open_questions=open_questions,
+            trust_age_us=None if state.succeeded_at is None else clock() - state.succeeded_at,
+            trust_failures=state.failures,
+            trust_faults=len(refreshing.faults()),
+            ends=refreshing.expiries(),
+        )
 
 
 def _exchange(opened: OpenedNode, peers: GrpcPeers) -> tuple[Asking, Answering]:
@@ -295,24 +349,43 @@ def _exchange(opened: OpenedNode, peers: GrpcPeers) -> tuple[Asking, Answering]:
     return asking, answering
 
 
-def _jobs(opened: OpenedNode, asking: Asking) -> list[Job]:
+def _refreshing(data: Path, opened: OpenedNode, peers: GrpcPeers) -> TrustRefresh:
+    """Return what keeps the trust list fresh.
+
+    Raises:
+        Refusal: MALFORMED where a mirror of the settings is none.
+    """
+    settings = opened.settings
+    mirrors = TrustMirrors(
+        directory=data / settings.trust.directory,
+        root=read_root(data / settings.trust.root),
+        mirrors=[Mirror.parse(mirror, data) for mirror in settings.trust.mirrors],
+        ask_peer=peers.trust_file,
+        randomness=os.urandom,
+        timeout_s=settings.trust.mirror_timeout_s,
+    )
+    every = settings.schedule
+    return TrustRefresh(
+        mirrors=mirrors if settings.trust.mirrors else None,
+        adopt=lambda: adopt(opened),
+        trust=opened.trust,
+        clock=clock,
+        randomness=os.urandom,
+        pace=Pace(every.refresh_trust_s, every.retry_trust_s, every.retry_trust_max_s),
+    )
+
+
+def _jobs(opened: OpenedNode, asking: Asking, refreshing: TrustRefresh) -> list[Job]:
     every = opened.settings.schedule
+    # Whether it is time is the flow's to say; these are its looks at the clock.
+    look_s = min(every.refresh_trust_s / 10, every.retry_trust_s / 2)
     return [
         Job("send_open", every.send_open_s, asking.send_open),
         Job("sign_head", every.sign_head_s, opened.ledger.sign_head),
         Job("end_share_codes", every.end_share_codes_s, opened.sharing.end_lapsed),
         Job("check_journal", every.check_journal_s, opened.ledger.check),
-        Job("refresh_trust", every.refresh_trust_s, lambda: adopt(opened)),
+        Job("refresh_trust", look_s, refreshing.refresh_if_due),
     ]
-
-
-def _root(path: Path) -> VerifierKey:
-    try:
-        return VerifierKey.parse(path.read_text("ascii").strip())
-    except (OSError, UnicodeDecodeError):
-        raise Refusal(
-            Code.STALE, f"the federation's root key {path} cannot be read; put its .vkey file there"
-        ) from None
 
 
 def _url(path: Path) -> str:

@@ -46,10 +46,16 @@ class SealSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrustSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[trust]`: the trust list's directory and the federation's root key file."""
+    """`[trust]`: the local copy of the trust list, the root that it starts from, its mirrors.
+
+    A mirror is https://host/path, a directory or peer:XB; with none, the local copy is what
+    somebody puts there. `mirror_timeout_s` is for all that one refresh takes from one mirror.
+    """
 
     directory: str = "trust"
-    root: str = "root.vkey"
+    root: str = "root.json"
+    mirrors: tuple[str, ...] = ()
+    mirror_timeout_s: float = 60.0
 
 
 class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,13 +86,19 @@ class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[schedule]`: seconds between two runs of each job."""
+    """`[schedule]`: seconds between two runs of each job.
+
+    `refresh_trust_s` is for when all is well. After a failure the trust list is looked for again
+    after `retry_trust_s`, then twice that, and so on, but at least every `retry_trust_max_s`.
+    """
 
     send_open_s: float = 2.0
     sign_head_s: float = 1.0
     end_share_codes_s: float = 60.0
     check_journal_s: float = 3600.0
-    refresh_trust_s: float = 30.0
+    refresh_trust_s: float = 600.0
+    retry_trust_s: float = 30.0
+    retry_trust_max_s: float = 3600.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +135,8 @@ def load(data: Path) -> Settings:
         for name in section.__struct_fields__:
             if not getattr(section, name) > 0:
                 raise Refusal(Code.MALFORMED, f"{path}: {name} must be more than 0")
+    if not settings.trust.mirror_timeout_s > 0:
+        raise Refusal(Code.MALFORMED, f"{path}: trust.mirror_timeout_s must be more than 0")
     if not 0 < settings.exchange.answer_within_s <= 300:  # noqa: PLR2004 - the protocol's bound
         raise Refusal(Code.MALFORMED, f"{path}: exchange.answer_within_s must be 1 to 300")
     return settings

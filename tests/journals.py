@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
-import msgspec
 from msgspec.structs import replace
 
 from node.audit.findings import Check, Report, Verdict
@@ -44,6 +43,7 @@ from node.model.trust import TrustBundle, extract
 from node.wire.codec import decode_statement, encode_statement
 from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint, Record
 from node.wire.receipt import Receipt
+from tests.federation import changed_agreement
 from tests.world import (
     SECOND_US,
     START,
@@ -73,6 +73,7 @@ class Journal:
         self.counterparts: dict[int, CounterpartRecord] = {}
         self.notes: list[OwnCheckpoint] = []
         self.bundles: list[TrustBundle] = []
+        self.lists: list[SampleTrust] = []
         self.trust: SampleTrust
         self._leaves: list[bytes] = []
         self._tiles: dict[tuple[int, int], bytes] = {}
@@ -83,6 +84,7 @@ class Journal:
         """Follow a trust list from here on."""
         self.trust = trust
         self.bundles.append(trust.bundle)
+        self.lists.append(trust)
         return self.say(TrustAdopted(trust.view.reference), now)
 
     def say(
@@ -260,20 +262,16 @@ class Border:
 
     def receipt(self, asked: int, answered: int, concluded: int) -> Receipt:
         """Return the receipt of one exchange."""
-        return Receipt(
-            self.asking.seal(asked),
-            self.answering.seal(answered),
-            self.asking.seal(concluded),
-            extract(self.asking.trust.bundle, ("XA", "XB")),
-        )
+        seals = self.asking.seal(asked), self.answering.seal(answered), self.asking.seal(concluded)
+        named = {decode_statement(sealed.statement).trust for sealed in seals}
+        bundles = [trust.bundle for trust in self.asking.lists if trust.view.reference in named]
+        return Receipt(*seals, tuple(extract(bundle, ("XA", "XB")) for bundle in bundles))
 
 
 def newer_trust(version: int = 2, **changes: object) -> SampleTrust:
     """Return a newer trust list, in which the agreement of XA and XB has changed."""
-    files = trust_files()
-    name = "agreements/xa-xb.json"
-    files[name] = msgspec.json.encode(msgspec.json.decode(files[name]) | {"version": 2} | changes)
-    return sample_trust(files, version)
+    changes = {"version": 2, **changes}
+    return sample_trust(changed_agreement(trust_files(), "xa-xb", **changes), version)
 
 
 def every_outcome(seed: int = 1) -> Border:

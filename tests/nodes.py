@@ -40,7 +40,7 @@ from node.model.statement import (
     Statement,
     TrustReference,
 )
-from node.model.trust import NodeFile, compose, tls_name
+from node.model.trust import FederationFile, NodeFile, tls_name
 from node.settings import (
     ExchangeSettings,
     ListenSettings,
@@ -60,11 +60,15 @@ from tests.federation import (
     DAY_US,
     SECOND_US,
     START,
-    federation_signer,
+    Change,
+    changed_agreement,
+    compose,
     journal_signers,
     make_certificate,
+    make_root,
     origin,
     trust_files,
+    unchanged,
 )
 from tests.world import FakeClock, sample_credential, seeded_randomness
 
@@ -144,7 +148,7 @@ class Federation:
         home.data.mkdir(parents=True)
         with _living_by(self.clock):
             described = assembly.create_node(home.data, settings)
-        (home.data / "root.vkey").write_text(f"{federation_signer().verifier}\n")
+        (home.data / "root.json").write_bytes(make_root())
         keys = tuple(replace(key, valid_from=_SINCE) for key in described.journal.keys)
         tls = tuple(replace(entry, valid_from=_SINCE) for entry in described.tls)
         journal = replace(described.journal, keys=keys)
@@ -165,21 +169,30 @@ class Federation:
         self.write_node(replace(self.node_file(node_id), endpoint=f"127.0.0.1:{port}"))
 
     def agree(self, one: str, other: str, **changes: object) -> None:
-        """Change the agreement between two nodes."""
-        path = f"agreements/{one}-{other}.json".lower()
-        agreement = msgspec.json.decode(self.files[path])
-        self.files[path] = msgspec.json.encode({**agreement, **changes})
+        """Change the agreement between two nodes; both list what it is now."""
+        name = f"{one}-{other}".lower()
+        self.files = changed_agreement(self.files, name, **changes)
 
-    def publish(self, days: int = 30) -> None:
+    def suspend(self, country: str, *, suspended: bool = True) -> None:
+        """Suspend a member from now on, or reinstate it."""
+        federation = msgspec.json.decode(self.files["federation.json"], type=FederationFile)
+        since = datetime.fromtimestamp(self.clock() // SECOND_US, UTC) if suspended else None
+        members = tuple(
+            replace(member, suspended_since=since) if member.country == country else member
+            for member in federation.members
+        )
+        self.files["federation.json"] = msgspec.json.encode(replace(federation, members=members))
+
+    def publish(self, days: int = 30, change: Change = unchanged) -> None:
         """Sign a newer list, counted from now, and put it in every node's directory."""
         self._version += 1
         now = self.clock()
         expires_at = now + days * DAY_US
-        bundle = compose(self.files, self._version, now, expires_at, federation_signer())
+        bundle = compose(self.files, self._version, expires_at, change=change)
         for home in self._homes:
             write_bundle(bundle, home.data / "trust")
-        text = bundle.note.rpartition(b"\n\n")[0] + b"\n"
-        self.trust = TrustReference(self._version, hashlib.sha256(text).digest())
+        digest = hashlib.sha256(bundle.metadata["snapshot.json"]).digest()
+        self.trust = TrustReference(self._version, digest)
 
 
 @asynccontextmanager

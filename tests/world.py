@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.flows.ports import (
+    AdoptedList,
     Counterpart,
     Draft,
     Evidence,
@@ -43,7 +44,6 @@ from node.model.statement import (
     TrustAdopted,
     TrustReference,
 )
-from node.model.trust import TrustBundle, extract
 from node.wire.codec import decode_statement
 from tests.federation import (
     DAY_US,
@@ -53,7 +53,6 @@ from tests.federation import (
     FixedTrust,
     SampleTrust,
     Signers,
-    federation_signer,
     journal_signers,
     make_certificate,
     origin,
@@ -72,7 +71,6 @@ __all__ = [
     "MemoryLedger",
     "SampleTrust",
     "Signers",
-    "federation_signer",
     "journal_signers",
     "make_certificate",
     "origin",
@@ -122,8 +120,7 @@ class _Books:
         self.answered: dict[bytes, int] = {}
         self.asked: dict[bytes, int] = {}
         self.settled: dict[bytes, int] = {}
-        self.adopted: TrustReference | None = None
-        self.bundles: dict[bytes, TrustBundle] = {}
+        self.lists: list[AdoptedList] = []
 
     def staged(self) -> "_Books":
         other = copy.copy(self)
@@ -131,8 +128,9 @@ class _Books:
         other.registry.credentials = dict(self.registry.credentials)
         other.registry.consents = dict(self.registry.consents)
         other.entries = list(self.entries)
-        for name in ("answered", "asked", "settled", "bundles"):
+        for name in ("answered", "asked", "settled"):
             setattr(other, name, dict(getattr(self, name)))
+        other.lists = list(self.lists)
         return other
 
     def follow(self, draft: Draft, query: Query | None, salt: bytes) -> None:
@@ -148,8 +146,8 @@ class _Books:
             case Conclusion() | NoAnswer():
                 self.settled[body.query] = index
             case TrustAdopted() if draft.bundle is not None:
-                self.adopted = body.trust
-                self.bundles[body.trust.digest] = draft.bundle
+                said_at = decode_statement(draft.statement).said_at
+                self.lists.append(AdoptedList(body.trust, said_at, draft.bundle))
         self.registry.apply(index, body, query)
         self.entries.append(entry)
 
@@ -348,13 +346,14 @@ class MemoryLedger(Ledger):
         draft = self._books.entries[settled].draft
         if draft.counterpart is None:
             return None
-        bundle = self._books.bundles[decode_statement(draft.statement).trust.digest]
-        return Exchanged(
+        seals = (
             self.seal(self._books.asked[asked.commitment]),
             draft.counterpart.sealed,
             self.seal(settled),
-            extract(bundle, (self.node_id, draft.counterpart.peer)),
         )
+        named = {decode_statement(sealed.statement).trust.digest for sealed in seals}
+        adopted = [one for one in self._books.lists if one.reference.digest in named]
+        return Exchanged(*seals, tuple(one.bundle for one in adopted))
 
     def _asked(self, wanted: str, key_id: str) -> Entry | None:
         for asked, index in self._books.asked.items():
@@ -385,7 +384,10 @@ class MemoryLedger(Ledger):
         return list(islice(lapsed, limit))
 
     async def adopted(self) -> TrustReference | None:
-        return self._books.adopted
+        return self._books.lists[-1].reference if self._books.lists else None
+
+    async def adopted_list(self) -> AdoptedList | None:
+        return self._books.lists[-1] if self._books.lists else None
 
     async def check(self) -> int:
         again = Tree(0, self._read_tile)

@@ -8,7 +8,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from node.errors import Refusal
 from node.model.statement import Answer, Conclusion, Query, Statement
+from node.model.trust import TrustView
 
 CLOCK_TOLERANCE_US: Final = 60 * 1_000_000
 ANSWERED_AFTER_MAX_US: Final = 5 * 60 * 1_000_000
@@ -31,6 +33,15 @@ class Answered(Struct, frozen=True):
     answer: Answer
     commitment: bytes
     index: int
+
+
+def membership_faults(trust: TrustView, node: str, at: int) -> list[str]:
+    """The node could be asked or answered at that time: a member, not suspended, not expired."""
+    try:
+        trust.member(node, at)
+    except Refusal as refusal:
+        return [refusal.reason]
+    return []
 
 
 def party_faults(asked: Asked, answered: Answered) -> Iterator[str]:

@@ -23,6 +23,7 @@ from node.audit.exchange import (
     deadline_faults,
     disclosure_faults,
     freshness_faults,
+    membership_faults,
     pairing_faults,
     party_faults,
 )
@@ -31,7 +32,6 @@ from node.audit.growth import Growth, Signing
 from node.audit.seals import Seals
 from node.errors import Refusal
 from node.model.decide import decide, spends_consent
-from node.model.note import VerifierKey
 from node.model.registry import RegistryState
 from node.model.seal import commitment
 from node.model.statement import (
@@ -70,7 +70,7 @@ class JournalReplay:
         self,
         header: Header,
         *,
-        roots: Sequence[VerifierKey],
+        roots: Sequence[bytes],
         findings: Findings,
         seals: Seals,
         both_sides: BothSides,
@@ -296,7 +296,10 @@ class JournalReplay:
             self._unattributed_uses += spends_consent(answered.answer)
             return
         asked = Asked(*read)
-        findings.judge(Check.PARTIES, place, party_faults(asked, answered))
+        faults = [*party_faults(asked, answered)]
+        if trust is not None:
+            faults += membership_faults(trust, asked.statement.speaker, said_at)
+        findings.judge(Check.PARTIES, place, faults)
         findings.judge(Check.ANSWERS_QUERY, place, pairing_faults(asked, answered))
         findings.judge(Check.TIMES, place, freshness_faults(asked, answered))
         findings.judge(Check.DISCLOSURE, place, disclosure_faults(asked, answered))
@@ -355,9 +358,9 @@ class JournalReplay:
         agreement = trust.agreement_named(
             self._node, query.audience, query.agreement, asked.statement.said_at
         )
-        faults = []
-        if query.audience not in trust.nodes:
-            faults.append(f"asks {query.audience}, which is not on the trust list")
+        faults = membership_faults(trust, query.audience, asked.statement.said_at)
+        if faults:
+            pass
         elif agreement is None:
             faults.append(f"names an agreement that was not in force with {query.audience}")
         elif query.purpose not in agreement.purposes:

@@ -1,10 +1,11 @@
 """Checking a receipt with nothing but the federation's root.
 
 1. the file reads strictly, and so does each of its three statements
-2. the enclosed trust list is signed by the root
-3. each statement names that trust list, and was said before it expired
+2. every enclosed trust list follows from the root; there are not two of one version
+3. each statement names one of them, and was said before that expired; an answer may name another,
+   since the peer may have been ahead: then the one that the conclusion names decides
 4. each statement stands in its speaker's journal, under a checkpoint with the signatures that
-   the trust list requires, by keys that counted when it was said
+   its trust list requires, by keys that counted when it was said
 5. query, answer and conclusion belong together: parties, commitments, times, fields, outcome
 
 Where a check needs something that an earlier one did not yield, it is INDETERMINATE.
@@ -27,7 +28,6 @@ from node.audit.exchange import (
 from node.audit.findings import Check, Findings, Place, Report
 from node.audit.seals import Seals
 from node.errors import Refusal
-from node.model.note import VerifierKey
 from node.model.seal import Sealed, commitment
 from node.model.statement import (
     AgreementReference,
@@ -80,7 +80,8 @@ class ReceiptFacts(Struct, frozen=True):
         answering: node id of who answered.
         answering_authority: its name on the trust list; empty where that is not enclosed.
         asked_at: microseconds UTC, as are the other times.
-        trust: the enclosed trust list, or None where it does not hold.
+        trust: the trust list that the conclusion names; None where it is not enclosed or does
+            not hold.
     """
 
     outcome: Outcome
@@ -107,8 +108,8 @@ class CheckedReceipt(Struct, frozen=True):
     facts: ReceiptFacts | None
 
 
-def check_receipt(data: bytes, root: VerifierKey) -> CheckedReceipt:
-    """Check a receipt against the federation's root; every check has a verdict."""
+def check_receipt(data: bytes, root: bytes) -> CheckedReceipt:
+    """Check a receipt against a trusted root of the federation; every check has a verdict."""
     findings = Findings()
     try:
         receipt = decode_receipt(data)  # 1
@@ -122,11 +123,18 @@ def check_receipt(data: bytes, root: VerifierKey) -> CheckedReceipt:
 
 
 class _Examination:
-    def __init__(self, receipt: Receipt, root: VerifierKey, findings: Findings) -> None:
+    def __init__(self, receipt: Receipt, root: bytes, findings: Findings) -> None:
         self._receipt = receipt
         self._findings = findings
         self._seals = Seals()
-        self._trust = self._resolve(root)  # 2
+        said = [
+            statement
+            for sealed in (receipt.query, receipt.answer, receipt.conclusion)
+            if (statement := _statement(sealed)) is not None
+        ]
+        self._lists = self._resolve(root, min((one.said_at for one in said), default=0))  # 2
+        concluded = _statement(receipt.conclusion)
+        self._decisive = None if concluded is None else self._lists.get(concluded.trust)
 
     def examine(self) -> CheckedReceipt:
         receipt = self._receipt
@@ -151,14 +159,27 @@ class _Examination:
         facts = self._facts(asked, answered, conclusion[0])
         return CheckedReceipt(self._findings.report(), facts)
 
-    def _resolve(self, root: VerifierKey) -> TrustView | None:
-        try:
-            trust = resolve(self._receipt.trust, root)
-        except Refusal as refusal:
-            self._findings.failed(Check.TRUST_LIST, _WHOLE, refusal.reason)
-            return None
-        self._findings.passed(Check.TRUST_LIST)
-        return trust
+    def _resolve(self, root: bytes, at: int) -> dict[TrustReference, TrustView]:
+        """Resolve the enclosed lists as of the first statement; what was said later is judged."""
+        found: dict[TrustReference, TrustView] = {}
+        faults: list[str] = []
+        for bundle in self._receipt.trust:
+            try:
+                view = resolve(bundle, root, at)
+            except Refusal as refusal:
+                faults.append(refusal.reason)
+                continue
+            faults += view.faults
+            other = _same_version(found, view)
+            if other is not None:
+                faults.append(
+                    f"there are two different trust lists of version {other.reference.version}"
+                )
+            found[view.reference] = view
+        if not self._receipt.trust:
+            faults.append("there is no trust list in the receipt")
+        self._findings.judge(Check.TRUST_LIST, _WHOLE, faults)
+        return found
 
     def _read(self, name: str, sealed: Sealed, kind: type[_Kind]) -> tuple[Statement, _Kind] | None:
         findings, place = self._findings, Place(name, sealed.index)
@@ -180,42 +201,38 @@ class _Examination:
 
     def _check_reference(self, place: Place, statement: Statement) -> None:
         findings, named = self._findings, statement.trust
-        if self._trust is None:
+        view = self._lists.get(named)
+        versions = sorted(enclosed.version for enclosed in self._lists)
+        if not versions:
             findings.undetermined(
                 Check.TRUST_REFERENCE, place, "there is no trust list that holds to compare with"
             )
-            return
-        enclosed = self._trust.reference
-        if named.version != enclosed.version:
-            findings.undetermined(
-                Check.TRUST_REFERENCE,
-                place,
-                f"names version {named.version} of the trust list, enclosed is {enclosed.version}",
-            )
-        elif named.digest != enclosed.digest:
+        elif view is None and named.version in versions:
             findings.failed(
                 Check.TRUST_REFERENCE,
                 place,
                 f"names another trust list of version {named.version} than the enclosed one",
             )
-        elif statement.said_at >= self._trust.expires_at and not isinstance(
-            statement.body, Conclusion
-        ):
-            findings.failed(
-                Check.TRUST_REFERENCE, place, "was said after the trust list had expired"
+        elif view is None and (self._decisive is None or not isinstance(statement.body, Answer)):
+            findings.undetermined(
+                Check.TRUST_REFERENCE,
+                place,
+                f"names version {named.version} of the trust list, "
+                f"enclosed is {' and '.join(map(str, versions))}",
             )
         else:
-            findings.passed(Check.TRUST_REFERENCE)
+            findings.judge(Check.TRUST_REFERENCE, place, _expiry_faults(view, statement))
 
     def _check_seal(self, check: Check, place: Place, sealed: Sealed, statement: Statement) -> None:
-        if self._trust is None:
+        trust = self._lists.get(statement.trust, self._decisive)
+        if trust is None:
             self._findings.undetermined(
                 check, place, "there is no trust list that holds, so no key to check with"
             )
             return
         try:
-            speaker = self._trust.node(statement.speaker)
-            self._seals.check(self._trust, speaker, sealed, statement.said_at)
+            speaker = trust.node(statement.speaker)
+            self._seals.check(trust, speaker, sealed, statement.said_at)
         except Refusal as refusal:
             self._findings.failed(check, place, refusal.reason)
             return
@@ -265,9 +282,39 @@ class _Examination:
             answered_at=answered.statement.said_at,
             good_until=answer.good_until,
             concluded_at=concluded.said_at,
-            trust=None if self._trust is None else self._trust.reference,
+            trust=None if self._decisive is None else self._decisive.reference,
         )
 
     def _authority(self, node: str) -> str:
-        found = None if self._trust is None else self._trust.nodes.get(node)
+        found = None if self._decisive is None else self._decisive.nodes.get(node)
         return "" if found is None else found.authority
+
+
+def _statement(sealed: Sealed) -> Statement | None:
+    try:
+        return decode_statement(sealed.statement)
+    except Refusal:
+        return None
+
+
+def _same_version(found: dict[TrustReference, TrustView], view: TrustView) -> TrustView | None:
+    """Return another list of a version; a newer root may begin to count versions anew."""
+    for other in found.values():
+        same = (other.reference.version, other.root_version)
+        if (
+            same == (view.reference.version, view.root_version)
+            and other.reference != view.reference
+        ):
+            return other
+    return None
+
+
+def _expiry_faults(view: TrustView | None, statement: Statement) -> Iterable[str]:
+    """Say where a query or answer was said under what had expired."""
+    if view is None or not isinstance(statement.body, Query | Answer):
+        return
+    speaker = view.nodes.get(statement.speaker)
+    if statement.said_at >= view.expires_at:
+        yield "was said after the trust list had expired"
+    elif speaker is not None and statement.said_at >= speaker.expires_at:
+        yield f"was said after what the trust list says of {speaker.id} had expired"

@@ -7,20 +7,19 @@ from node.audit.findings import Check, Findings, JournalSummary, Place, Report
 from node.audit.journal import JournalReplay, Progress
 from node.audit.seals import Seals
 from node.errors import Refusal
-from node.model.note import VerifierKey
 from node.wire.export import Header, Record
 
 
 def replay(
     journals: Sequence[Iterable[Record]],
-    roots: Sequence[VerifierKey],
+    roots: Sequence[bytes],
     progress: Progress = lambda _origin, _entries: None,
 ) -> Report:
     """Replay journals and report every finding; a file that cannot be read is one of them.
 
     Args:
         journals: the records of each journal, read once, in the order of an export.
-        roots: the federation roots whose trust lists count.
+        roots: trusted roots of the federations whose trust lists count.
         progress: told each journal's origin and its entries done so far, every 4,096.
     """
     findings, seals = Findings(), Seals()

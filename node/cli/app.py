@@ -12,6 +12,7 @@ import typer
 from node import __version__
 from node.cli import (
     ask_command,
+    join_command,
     key_commands,
     node_commands,
     proof_commands,
@@ -71,6 +72,7 @@ def _before(
 
 
 node_commands.register(app)
+join_command.register(app)
 trust_commands.register(app)
 registry_commands.register(app)
 share_commands.register(app)

@@ -12,7 +12,6 @@ from node.errors import Code, Refusal
 
 if TYPE_CHECKING:
     from node.assembly import OpenedNode
-    from node.model.note import VerifierKey
     from node.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -89,35 +88,35 @@ def act(
     async def session() -> _Result:
         async with assembly.opened_node(data, settings) as opened:
             if stating:
-                await assembly.adopt(opened)
+                await assembly.adopt_or_restore_list(opened)
             return await work(opened)
 
     return asyncio.run(session())
 
 
-def read_root(path: Path) -> "VerifierKey":
-    """Read a federation's root key from its .vkey file.
+def read_root(path: Path) -> bytes:
+    """Read a federation's root (root.json), which must hold by itself.
 
     Raises:
         Refusal: MALFORMED where it is none.
     """
-    from node.model.note import VerifierKey
+    from node.store import trust_files
 
     try:
-        return VerifierKey.parse(path.read_text("ascii").strip())
-    except OSError as error:
-        raise Refusal(Code.MALFORMED, f"root key {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refusal(Code.MALFORMED, f"root key {path}: is no verifier key (.vkey)") from None
+        return trust_files.read_root(path)
     except Refusal as refusal:
-        raise Refusal(Code.MALFORMED, f"root key {path}: {refusal.reason}") from None
+        raise Refusal(Code.MALFORMED, f"root {path}: {refusal.reason}") from None
 
 
-def fingerprint(key: "VerifierKey") -> str:
-    """Return SHA-256 of a verifier key's line in groups of four, as people compare it."""
-    import hashlib
+def fingerprint(root: bytes) -> str:
+    """Return a root's fingerprint, SHA-256 in hex digits, in groups of four, as people compare it.
 
-    digest = hashlib.sha256(str(key).encode()).hexdigest()
+    It is of what the root says, whoever has signed it.
+    """
+    from node.model import federation
+    from node.model.trust_metadata import trusted_root
+
+    digest = federation.fingerprint(trusted_root(root, "root"))
     return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
 
 

@@ -1,9 +1,10 @@
 """Three countries on one machine: made from the sample files, run as three processes.
 
-1. make the federation's key, and three nodes that believe in it
-2. put their descriptions and the sample agreements on a trust list, sign it, hand it out
-3. run each node as a process of its own, and wait until it is fit to answer
-4. import each country's sample registry, beside its running node
+1. found a federation: keys of its officers, a root that two of three sign, published
+2. make three nodes that start from that root
+3. admit their countries, whose own officers sign node, issuers and agreements; publish
+4. run each node as a process of its own: it fetches the trust list from what is published
+5. import each country's sample registry, beside its running node
 
 Everything but employers' keys and share codes is done by the commands that an operator types.
 """
@@ -26,11 +27,15 @@ from node.cli.demo_processes import Finished, Process, Processes
 from node.cli.demo_telling import Telling
 from node.errors import Code, Refusal
 from node.model.statement import Requester
+from node.model.trust_files import FEDERATION_FILE, FederationFile
 from node.settings import load
 
 HOST: Final = "127.0.0.1"
 SAMPLES_DIRECTORY: Final = Path(__file__).resolve().parent.parent.parent
 _REGISTRIES: Final = {"XA": "xa.csv", "XB": "xb.json", "XC": "xc.csv"}
+_OFFICERS: Final = ("anna", "ben", "cleo")
+_PUBLISHER: Final = ("snapshot", "timestamp")
+_LOOKS_OFTEN: Final = "[schedule]\nrefresh_trust_s = 5.0\n"  # somebody may watch the list change
 _ATTEMPTS: Final = 3
 _READY_WITHIN_S: Final = 30.0
 _LOOK_AGAIN_S: Final = 0.02
@@ -41,8 +46,20 @@ class Samples(Struct, frozen=True):
     """Where the demo's sample files are."""
 
     registries: dict[str, Path]
-    agreements: tuple[Path, ...]
-    countries: Path
+    trust_lists: Path
+
+    @property
+    def countries(self) -> Path:
+        """The file that names the countries."""
+        return self.trust_lists / "countries.json"
+
+    def signed_by(self, country: str) -> list[Path]:
+        """What a country's officers sign, beside its node: issuers, framework, agreements."""
+        return [
+            path
+            for folder in ("issuers", "agreements")
+            for path in sorted((self.trust_lists / folder / country).glob("*.json"))
+        ]
 
 
 class Country(Struct, frozen=True):
@@ -76,12 +93,15 @@ def find_samples(directory: Path | None) -> Samples:
     root = SAMPLES_DIRECTORY if directory is None else directory
     found = Samples(
         {node: root / "deploy" / "demo" / name for node, name in _REGISTRIES.items()},
-        tuple(sorted((root / "trust_lists" / "agreements").glob("*.json"))),
-        root / "trust_lists" / "countries.json",
+        root / "trust_lists",
     )
-    missing = [path for path in (*found.registries.values(), found.countries) if not path.is_file()]
-    if not found.agreements:
-        missing.append(root / "trust_lists" / "agreements")
+    needed = (*found.registries.values(), found.countries, found.trust_lists / FEDERATION_FILE)
+    missing = [path for path in needed if not path.is_file()]
+    missing += [
+        found.trust_lists / "agreements" / country
+        for country in _REGISTRIES
+        if not found.signed_by(country)
+    ]
     if missing:
         raise Refusal(
             Code.UNKNOWN,
@@ -165,7 +185,7 @@ class Federation(Struct, frozen=True):
 
     Attributes:
         directory: where all of it is.
-        root: file of the federation's public key.
+        root: file of the federation's first root.
         nodes: by node id.
         imported: by node id.
         took_s: how long it took until all was running and imported.
@@ -193,10 +213,9 @@ async def running_federation(
     processes = Processes()
     with ExitStack() as stack:
         stack.callback(processes.stop_all)
-        telling.say("Making a federation, three nodes and a signed trust list …", quietly=True)
-        key = directory / "federation" / "federation.key"
-        key.parent.mkdir()
-        await _command(processes, "trust", "new-key", key)
+        telling.say("Founding a federation; its officers sign ('symbolon trust') …", quietly=True)
+        founding = _Founding(processes, directory / "federation", samples)
+        await founding.found()
         for attempt in range(1, _ATTEMPTS + 1):
             ports = [stack.enter_context(_held_port()) for _ in range(2 * len(countries))]
             numbers = [port.getsockname()[1] for port in ports]
@@ -205,7 +224,8 @@ async def running_federation(
                 for at, country in enumerate(countries)
             }
             try:
-                await _make(processes, nodes, key, samples)
+                telling.say("Making three nodes; their countries are admitted …", quietly=True)
+                await founding.admit(nodes)
                 telling.say("Starting the nodes, as three processes …", quietly=True)
                 await _run(processes, nodes, session)
                 break
@@ -223,7 +243,7 @@ async def running_federation(
             for name, node in nodes.items()
         }
         took_s = perf_counter() - started_s
-        yield Federation(directory, _public(key), nodes, imported, processes, took_s)
+        yield Federation(directory, founding.root, nodes, imported, processes, took_s)
 
 
 def _held_port() -> socket.socket:
@@ -238,29 +258,112 @@ def _held_port() -> socket.socket:
     return held
 
 
-async def _make(
-    processes: Processes, nodes: Mapping[str, NationalNode], key: Path, samples: Samples
-) -> None:
-    await asyncio.gather(
-        *(
-            _command(
-                processes,
-                *("--data", node.data, "init", "--node", name, "--root", _public(key)),
-                *("--authority", node.country.authority, "--grpc", node.grpc, "--http", node.http),
-            )
-            for name, node in nodes.items()
+class _Founding:
+    """The officers of the federation and of its countries, at work with the commands they type.
+
+    The federation's directory, each officer's key and what is carried between them are all under
+    one directory; in life each of them is somewhere else.
+    """
+
+    def __init__(self, processes: Processes, directory: Path, samples: Samples) -> None:
+        """Begin with nothing; `directory` does not exist yet."""
+        self._processes = processes
+        self._samples = samples
+        self._keys = directory / "keys"
+        self._trust = directory / "trust"
+        self._published = self._trust / "published"
+        self._members: set[str] = set()
+
+    @property
+    def root(self) -> Path:
+        """The first root, as it is handed to whoever shall trust the federation."""
+        return self._published / "metadata" / "1.root.json"
+
+    async def found(self) -> None:
+        """Make keys, found the federation, have its root signed and publish it."""
+        self._keys.mkdir(parents=True)
+        await self._new_keys(*_OFFICERS, *_PUBLISHER)
+        described = msgspec.json.decode(
+            (self._samples.trust_lists / FEDERATION_FILE).read_bytes(), type=FederationFile
         )
-    )
-    trust = key.parent / "trust"
-    (trust / "agreements").mkdir(parents=True, exist_ok=True)
-    for agreement in samples.agreements:
-        shutil.copyfile(agreement, trust / "agreements" / agreement.name)
-    for name, node in nodes.items():
-        (trust / "nodes" / name).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(node.data / "node.json", trust / "nodes" / name / "node.json")
-    await _command(processes, "trust", "sign", trust, "--key", key)
-    for node in nodes.values():
-        shutil.copytree(trust, node.data / "trust")
+        await self._run(
+            *("new-federation", self._trust, "--name", described.name),
+            *self._public("--root-key", *_OFFICERS),
+            *("--root-threshold", "2"),
+            *self._public("--targets-key", *_OFFICERS),
+            *("--targets-threshold", "2"),
+            *self._public("--snapshot-key", "snapshot"),
+            *self._public("--timestamp-key", "timestamp"),
+        )
+        await self._sign({"root": _OFFICERS[:2], "targets": _OFFICERS[:2]})
+        await self._publish()
+
+    async def admit(self, nodes: Mapping[str, NationalNode]) -> None:
+        """Make nodes that start from the root; admit their countries, which sign for them."""
+        signers = {name: (f"{name}-1".lower(), f"{name}-2".lower()) for name in nodes}
+        fresh = [name for name in nodes if name not in self._members]
+        await asyncio.gather(
+            self._new_keys(*(key for name in fresh for key in signers[name])),
+            *(self._make(node) for node in nodes.values()),
+        )
+        for name in fresh:
+            keys = self._public("--country-key", *signers[name])
+            await self._run("admit", self._trust, name, *keys, "--threshold", "2")
+            self._members.add(name)
+        for name in nodes:
+            request = self._request(name)
+            await self._run("country", self._trust, name, request, *self._samples.signed_by(name))
+        to_sign = {f"country-{name}": signers[name] for name in nodes}
+        await self._sign(to_sign | ({"targets": _OFFICERS[1:]} if fresh else {}))
+        await self._publish()
+
+    async def _make(self, node: NationalNode) -> None:
+        name = node.country.node
+        await _command(
+            self._processes,
+            *("--data", node.data, "init", "--node", name, "--root", self.root),
+            *("--authority", node.country.authority, "--grpc", node.grpc, "--http", node.http),
+            *("--mirror", self._published),
+        )
+        settings = node.data / "symbolon.toml"
+        settings.write_text(f"{settings.read_text('utf-8')}\n{_LOOKS_OFTEN}", "utf-8")
+        self._request(name).unlink(missing_ok=True)
+        await _command(self._processes, "--data", node.data, "join", "--out", self._request(name))
+
+    def _request(self, name: str) -> Path:
+        return self._keys / f"{name.lower()}.join.json"
+
+    def _public(self, option: str, *names: str) -> list[str | Path]:
+        return [part for name in names for part in (option, self._keys / f"{name}.key.pub")]
+
+    async def _new_keys(self, *names: str) -> None:
+        await asyncio.gather(
+            *(self._run("new-key", self._keys / f"{name}.key", "--no-passphrase") for name in names)
+        )
+
+    async def _sign(self, roles: Mapping[str, Sequence[str]]) -> None:
+        """Carry each staged file to its signers, all at once, and bring the signatures back."""
+        brought: list[Path] = []
+        signing = []
+        for role, names in roles.items():
+            for name in names:
+                desk = self._keys / f"{name}-signs"
+                desk.mkdir(exist_ok=True)
+                file = desk / f"{role}.json"
+                shutil.copyfile(self._trust / "staged" / file.name, file)
+                brought.append(file)
+                key = self._keys / f"{name}.key"
+                signing.append(self._run("sign", file, "--key", key, "--yes"))
+        await asyncio.gather(*signing)
+        await self._run("collect", self._trust, *brought)
+
+    async def _publish(self) -> None:
+        snapshot, timestamp = (self._keys / f"{name}.key" for name in _PUBLISHER)
+        keys = ("--snapshot-key", snapshot, "--timestamp-key", timestamp)
+        await self._run("publish", self._trust, *keys)
+
+    async def _run(self, *arguments: str | Path) -> None:
+        await _command(self._processes, "trust", *arguments)
 
 
 async def _run(
@@ -292,7 +395,3 @@ async def _command(processes: Processes, *arguments: str | Path) -> Finished:
 
 def _shown(arguments: Sequence[str | Path]) -> str:
     return " ".join(map(str, arguments))
-
-
-def _public(key: Path) -> Path:
-    return key.with_name(f"{key.name}.vkey")

@@ -36,8 +36,9 @@ def set_up_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    if level == "info":  # the schedule tells of each run
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    if level == "info":  # the schedule tells of each run, TUF of each step and failed signature
+        for library in ("apscheduler", "securesystemslib", "tuf", "urllib3"):
+            logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

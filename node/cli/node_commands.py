@@ -16,7 +16,6 @@ from node.errors import Code, Refusal
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from node.model.note import VerifierKey
     from node.model.trust import NodeFile
     from node.settings import Settings
 
@@ -29,7 +28,7 @@ _OURS: Final = (
     "node.db",
     "node.db-wal",
     "node.db-shm",
-    "root.vkey",
+    "root.json",
     NODE_FILE,
     "symbolon.toml",
 )
@@ -59,9 +58,12 @@ keys = "keys"
 ml_dsa_44 = {ml_dsa_44}
 
 [trust]
-# The federation's trust list, and the key that it is signed with.
+# The federation's root, which was confirmed by its fingerprint; all trust begins there.
+root = "root.json"
+# This node's copy of the trust list, and where newer ones come from: https://host/path,
+# a directory, or peer:XB for a node on the list. Without mirrors somebody puts the copy there.
 directory = "trust"
-root = "root.vkey"
+mirrors = {mirrors}
 
 # More tables, with their defaults: [exchange], [quota], [schedule]. See docs/operator.md.
 """
@@ -74,7 +76,7 @@ def register(app: typer.Typer) -> None:
         "init",
         init,
         'symbolon --data xa init --node XA --authority "Aurelian Skills Authority" '
-        "--root federation.vkey",
+        "--root root.json --mirror https://federation.example/trust",
     )
     add(app, "serve", serve, "symbolon --data xa serve")
 
@@ -85,7 +87,7 @@ def init(
     node: Annotated[str, typer.Option(help="Id of the node: the country's letters, like XA.")],
     authority: Annotated[str, typer.Option(help="Name of the credential authority.")],
     root: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="The federation's key (.vkey).")
+        Path, typer.Option(exists=True, dir_okay=False, help="The federation's root (root.json).")
     ],
     grpc: Annotated[str, typer.Option(help="host:port where peers come in.")] = GRPC_DEFAULT,
     http: Annotated[str, typer.Option(help="host:port where employers come in.")] = HTTP_DEFAULT,
@@ -95,6 +97,10 @@ def init(
     origin: Annotated[
         str, typer.Option(help="Name of the journal.", show_default="xa.symbolon/journal")
     ] = "",
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(help="Where trust lists come from; may be given more than once."),
+    ] = None,
     no_post_quantum: Annotated[
         bool, typer.Option("--no-post-quantum", help="Sign checkpoints without ML-DSA-44.")
     ] = False,
@@ -102,22 +108,24 @@ def init(
 ) -> None:
     """Make a node: its keys, an empty journal, its settings and its description.
 
-    The description, node.json, goes to the federation, which puts it on the trust list.
-    Where anything fails, nothing stays behind.
+    The root is where all trust begins: compare the fingerprint that is shown with the one that
+    the federation tells you by other means. Where anything fails, nothing stays behind.
     """
+    from node import settings as knobs
     from node.model.bounds import text
-    from node.settings import ListenSettings, NodeSettings, SealSettings, Settings
 
     data = caller(context).data
-    key = read_root(root)
+    root_metadata = read_root(root)
+    digest = fingerprint(root_metadata)
     text(authority, "--authority", 200)
-    settings = Settings(
-        node=NodeSettings(node, authority, origin or f"{node.lower()}.symbolon/journal"),
-        listen=ListenSettings(grpc, http, endpoint or grpc),
-        seals=SealSettings(not no_post_quantum),
+    settings = knobs.Settings(
+        node=knobs.NodeSettings(node, authority, origin or f"{node.lower()}.symbolon/journal"),
+        listen=knobs.ListenSettings(grpc, http, endpoint or grpc),
+        seals=knobs.SealSettings(not no_post_quantum),
+        trust=knobs.TrustSettings(mirrors=tuple(mirror or ())),
     )
     notes = _look_at_addresses(settings, given=bool(endpoint))
-    description = _make(data, settings, f"{key}\n")
+    description = _make(data, settings, root_metadata)
     content = {
         "node": node,
         "data": str(data),
@@ -125,12 +133,11 @@ def init(
         "origin": settings.node.origin,
         "endpoint": settings.listen.endpoint,
         "journal_keys": [entry.verifier for entry in description.journal.keys],
-        "root": str(key),
-        "root_fingerprint": fingerprint(key).replace(" ", ""),
+        "root_fingerprint": digest.replace(" ", ""),
         "notes": notes,
     }
 
-    give(as_json, content, lambda console: _show_made(console, data, settings, key, notes))
+    give(as_json, content, lambda console: _show_made(console, data, settings, digest, notes))
 
 
 def serve(context: typer.Context, as_json: Json = False) -> None:
@@ -177,7 +184,7 @@ async def _serve(data: Path, settings: "Settings", *, as_json: bool) -> None:
 
 
 def _show_made(
-    console: "Console", data: Path, settings: "Settings", root: "VerifierKey", notes: Sequence[str]
+    console: "Console", data: Path, settings: "Settings", digest: str, notes: Sequence[str]
 ) -> None:
     console.print(f"[bold green]✓[/] Node [bold]{settings.node.id}[/] is made in ", end="")
     console.print(str(data), markup=False)
@@ -186,15 +193,15 @@ def _show_made(
         ("Journal", settings.node.origin),
         ("Peers dial", settings.listen.endpoint),
         ("Employers", f"http://{settings.listen.http}"),
-        ("Federation", root.name),
-        ("  fingerprint", fingerprint(root)),
+        ("Root", "its fingerprint is"),
+        ("", digest),
     ]
     console.print(pairs(rows))
     console.print("\n[bold]What to do next[/]")
     steps = [
         "Compare the fingerprint with the one that the federation tells you by other means.",
-        f"Hand {data / NODE_FILE} to the federation; it comes on the trust list.",
-        f"Put the signed trust list into {data / 'trust'}",
+        f"symbolon --data {data} join --out {settings.node.id.lower()}.join.json",
+        "Hand that file to your country's officers, who sign it into the trust list.",
         f"symbolon --data {data} serve",
     ]
     for number, step in enumerate(steps, 1):
@@ -222,7 +229,7 @@ def _show_doors(settings: "Settings", grpc_port: int, http_port: int) -> None:
     give(False, {}, show)
 
 
-def _make(data: Path, settings: "Settings", root_line: str) -> "NodeFile":
+def _make(data: Path, settings: "Settings", root: bytes) -> "NodeFile":
     """Make all that a node has, or nothing; the settings come last, for they make it a node."""
     import msgspec
 
@@ -231,8 +238,8 @@ def _make(data: Path, settings: "Settings", root_line: str) -> "NodeFile":
     with _all_or_nothing(data):
         description = assembly.create_node(data, settings)
         described = msgspec.json.format(msgspec.json.encode(description), indent=2) + b"\n"
-        _check_description(settings.node.id, described)
-        (data / "root.vkey").write_text(root_line, "ascii")
+        _check_description(description)
+        (data / "root.json").write_bytes(root)
         (data / NODE_FILE).write_bytes(described)
         (data / "symbolon.toml").write_text(_render(settings), "utf-8")
     return description
@@ -264,18 +271,16 @@ def _all_or_nothing(data: Path) -> Iterator[None]:
         raise
 
 
-def _check_description(node: str, described: bytes) -> None:
-    """Check the description as the federation will, on a trust list of its own."""
-    import os
+def _check_description(description: "NodeFile") -> None:
+    """Check the description as everybody will who reads it on a trust list."""
+    import msgspec
 
-    from node.assembly import clock
-    from node.model.note import Ed25519Signer
-    from node.model.trust import compose, resolve
+    from node.model.trust import NodeFile
+    from node.model.trust_entries import make_node
+    from node.model.trust_files import decode_file
 
-    signer = Ed25519Signer("nobody", os.urandom(32))
-    now = clock()
-    files = {f"nodes/{node}/node.json": described}
-    resolve(compose(files, 1, now, now + 1_000_000, signer), signer.verifier)
+    written = decode_file(msgspec.json.encode(description), NodeFile, NODE_FILE)
+    make_node(written, description.country, 0)
 
 
 def _look_at_addresses(settings: "Settings", *, given: bool) -> list[str]:
@@ -344,6 +349,7 @@ def _render(settings: "Settings") -> str:
         "http": listen.http,
         "endpoint": listen.endpoint,
         "ml_dsa_44": settings.seals.ml_dsa_44,
+        "mirrors": settings.trust.mirrors,
     }
     return _SETTINGS.format(
         **{name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}

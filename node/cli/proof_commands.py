@@ -30,19 +30,18 @@ if TYPE_CHECKING:
     from node.assembly import OpenedNode
     from node.audit.findings import Report, Verdict
     from node.audit.receipt import ReceiptFacts
-    from node.model.note import VerifierKey
     from node.model.statement import Statement
     from node.wire.export import Record
 
 _EVERY: Final = 4_096
-_RECEIPT_SIZE_MAX_BYTES: Final = 4 << 20
-_ROOT_HELP: Final = "The federation's key (.vkey)."
+_RECEIPT_SIZE_MAX_BYTES: Final = (4 << 20) + 1
+_ROOT_HELP: Final = "The federation's root (root.json) that you trust."
 _COLOURS: Final = {"PASS": "green", "FAIL": "red", "INDETERMINATE": "yellow"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    verify = "symbolon receipt verify receipt.json --root federation.vkey"
+    verify = "symbolon receipt verify receipt.json --root root.json"
     receipt = add_group(
         app, "receipt", "Receipts: one file that proves one exchange by itself.", verify
     )
@@ -56,7 +55,7 @@ def register(app: typer.Typer) -> None:
     add(journal, "show", show_journal, "symbolon --data xa journal show --limit 50")
     add(journal, "verify", verify_journal, "symbolon --data xa journal verify")
     add(journal, "export", export_journal, "symbolon --data xa journal export xa.symbolon-journal")
-    both = "symbolon audit replay xa.symbolon-journal xb.symbolon-journal --root federation.vkey"
+    both = "symbolon audit replay xa.symbolon-journal xb.symbolon-journal --root root.json"
     audit = add_group(app, "audit", "What an auditor does, offline.", both)
     add(audit, "replay", replay_journals, both, "symbolon audit replay data/xa data/xb")
 
@@ -68,11 +67,11 @@ def verify_receipt(
     ],
     root: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help=_ROOT_HELP, show_default="the node's root.vkey"),
+        typer.Option(dir_okay=False, help=_ROOT_HELP, show_default="the node's root.json"),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a receipt, with nothing but the federation's key.
+    """Check a receipt, with nothing but the federation's root.
 
     Exit status 0 for PASS, 1 for FAIL, 4 where a check could not be made.
     """
@@ -225,13 +224,13 @@ def replay_journals(
 ) -> None:
     """Replay journals: every seal, every answer, and one journal against the other.
 
-    Without --root a data directory's own root.vkey counts. Exit status 0 for PASS, 1 for FAIL,
+    Without --root a data directory's own root.json counts. Exit status 0 for PASS, 1 for FAIL,
     4 where a check could not be made.
     """
     from node.audit.findings import render_json
     from node.audit.replay import replay
 
-    keys = _roots(context, paths, root or [])
+    roots = _roots(context, paths, root or [])
     live = [path.is_dir() for path in paths]
 
     async def session() -> "Report":
@@ -241,7 +240,7 @@ def replay_journals(
                 for path, is_live in zip(paths, live, strict=True)
             ]
             told = stack.enter_context(progress(as_json))
-            return replay(journals, keys, lambda origin, done: told(f"{origin}: entries", done))
+            return replay(journals, roots, lambda origin, done: told(f"{origin}: entries", done))
 
     report = asyncio.run(session())
     give(as_json, render_json(report), lambda console: _show_report(console, report))
@@ -313,23 +312,21 @@ def _plain(statement: "Statement") -> Any:  # noqa: ANN401 - any JSON
 
 
 def _own_root(context: typer.Context) -> Path:
-    path = caller(context).data / "root.vkey"
+    path = caller(context).data / "root.json"
     if not path.exists():
         raise Refusal(
-            Code.MALFORMED, "--root: name the federation's key (.vkey); there is no node here"
+            Code.MALFORMED, "--root: name the federation's root.json; there is no node here"
         )
     return path
 
 
-def _roots(
-    context: typer.Context, paths: Sequence[Path], named: Sequence[Path]
-) -> "list[VerifierKey]":
+def _roots(context: typer.Context, paths: Sequence[Path], named: Sequence[Path]) -> list[bytes]:
     files = list(named)
     if not files:
-        files = [path / "root.vkey" for path in paths if path.is_dir()]
+        files = [path / "root.json" for path in paths if path.is_dir()]
     if not files:
         files = [_own_root(context)]
-    return list({str(key): key for key in map(read_root, files)}.values())
+    return list(dict.fromkeys(map(read_root, files)))
 
 
 def _exported(path: Path, stack: AsyncExitStack) -> "Iterable[Record]":

@@ -1,283 +1,208 @@
-"""`trust`: the federation's key, its signed trust list, and the one in force at a node.
-
-First form: one key signs a directory of files.
-"""
+"""`trust`: keys and signatures; the operator's part is in `trust_federation`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.context import (
-    Json,
-    act,
-    add,
-    add_group,
-    fingerprint,
-    read_root,
-    replace_file,
+from node.cli import trust_federation, trust_show
+from node.cli.context import Json, add, add_group
+from node.cli.officer import (
+    PassphraseFile,
+    PinFile,
+    Signers,
+    Yes,
+    ask_secret,
+    grouped,
+    moment_in_words,
+    now,
 )
-from node.cli.output import columns, give, in_words, moment, pairs
+from node.cli.output import give, pairs
 from node.errors import Code, Refusal
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from securesystemslib.signer import Key
 
-    from node.assembly import OpenedNode
-    from node.model.note import Ed25519Signer
-    from node.model.statement import TrustReference
-    from node.model.trust import TrustView
-
-_DAY_US: Final = 24 * 60 * 60 * 1_000_000
-_DAYS_MAX: Final = 3_650
-_KEY_NAME: Final = "federation.symbolon/trust"
-_INTERIM: Final = "First form, with one key: an update replaces it by keys of several operators."
+    from node.model.federation import Staged
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     trust = add_group(
-        app, "trust", f"The federation's trust list. {_INTERIM}", "symbolon --data xa trust show"
+        app,
+        "trust",
+        "Trust lists: make and sign those of a federation, and see the one in force at a node.",
+        "symbolon --data xa trust show",
     )
-    add(trust, "new-key", new_key, "symbolon trust new-key federation.key")
-    add(trust, "sign", sign, "symbolon trust sign trust --key federation.key --days 30")
-    add(trust, "show", show, "symbolon --data xa trust show")
+    add(
+        trust,
+        "new-key",
+        new_key,
+        "symbolon trust new-key anna.key",
+        "symbolon trust new-key anna.key --token 'hsm:2?label=Anna' --module libykcs11.so",
+    )
+    trust_federation.register_founding(trust)
+    add(trust, "sign", sign, "symbolon trust sign country-XD.json --key anna.key")
+    trust_federation.register(trust)
+    add(trust, "show", trust_show.show, "symbolon --data xa trust show")
 
 
 def new_key(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where the secret goes; FILE.vkey is public.")
+        Path, typer.Argument(metavar="FILE", help="Where the secret goes; FILE.pub is public.")
     ],
-    name: Annotated[str, typer.Option(help="Name of the key, in every signature.")] = _KEY_NAME,
+    *,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Take up a key that is in a PKCS#11 token, like hsm:2?label=Anna."),
+    ] = None,
+    module: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The token's PKCS#11 library."),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    pin_file: PinFile = None,
+    no_passphrase: Annotated[
+        bool,
+        typer.Option("--no-passphrase", help="Keep the secret unencrypted: for machines."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the federation's key: FILE for its operator alone, FILE.vkey for every node.
+    """Make an officer's key: FILE for its owner alone, FILE.pub for the federation.
 
-    First form, with one key: an update replaces it by keys of several operators.
+    The secret is encrypted with a passphrase (PKCS#8). With --token nothing secret is written: the
+    key is in the token already, and FILE says where.
     """
-    from node.model.note import Ed25519Signer
-    from node.store.keys import make_seed
+    from node.store.officer_keys import TokenKey, import_token_key, make_officer_key, public_file
 
-    public = _public(file)
-    if public.exists():
-        raise Refusal(Code.CONFLICT, f"{public} is there already; a key is never overwritten")
-    Ed25519Signer(name, bytes(32))  # refuses a wrong name before anything is written
-    verifier = Ed25519Signer(name, make_seed(file)).verifier
-    public.write_text(f"{verifier}\n", "ascii")
-    public.chmod(0o644)  # every node reads it, under whatever user it runs
+    if token is not None:
+        if module is None:
+            raise Refusal(Code.MALFORMED, "--token needs --module, the token's PKCS#11 library")
+        key = import_token_key(
+            file, TokenKey(str(module), token), lambda: ask_secret(pin_file, "PIN of the token")
+        )
+    elif no_passphrase:
+        key = make_officer_key(file, None)
+    else:
+        _require_absent(file)
+        passphrase = ask_secret(passphrase_file, f"New passphrase of {file}", twice=True)
+        key = make_officer_key(file, passphrase)
+    secret = "in the token" if token else "unencrypted" if no_passphrase else "encrypted"
     content = {
         "secret": str(file),
-        "public": str(public),
-        "verifier": str(verifier),
-        "fingerprint": fingerprint(verifier).replace(" ", ""),
+        "public": str(public_file(file)),
+        "keyid": key.keyid,
+        "scheme": key.scheme,
     }
     rows: list[tuple[str, object]] = [
-        ("Secret", f"{file} (keep it offline; who has it makes trust lists)"),
-        ("Public", f"{public} (for every node: symbolon init --root)"),
-        ("Fingerprint", fingerprint(verifier)),
+        ("Secret", f"{file} ({secret}; keep it to yourself)"),
+        ("Public", f"{public_file(file)} (for the federation's operator)"),
+        ("Key id", grouped(key.keyid)),
     ]
 
     def show_key(console: "Console") -> None:
-        console.print(f"[bold green]✓[/] Key [bold]{name}[/] is made")
+        console.print("[bold green]✓[/] The key is made")
         console.print(pairs(rows))
+        console.print("Whoever takes the public half compares the key id with you.")
 
     give(as_json, content, show_key)
 
 
 def sign(
-    directory: Annotated[
+    file: Annotated[
         Path,
-        typer.Argument(
-            metavar="DIRECTORY",
-            exists=True,
-            file_okay=False,
-            help="Holds nodes/*/node.json, agreements/*.json, policy.json; gets list.note.",
-        ),
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A copied staged file."),
     ],
+    *,
     key: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="The federation's secret key.")
+        Path, typer.Option(exists=True, dir_okay=False, help="Your key, with its .pub beside it.")
     ],
-    version: Annotated[
-        int | None, typer.Option(min=1, help="Version of the list.", show_default="last + 1")
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, max=_DAYS_MAX, help="Days until it expires.")] = 30,
+    passphrase_file: PassphraseFile = None,
+    pin_file: PinFile = None,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Check a trust list directory and sign it.
+    """Read what a staged file says, and sign it: offline, with nothing but the file and your key.
 
-    First form, with one key: an update replaces it by keys of several operators.
+    The signature goes into FILE; bring that back to the federation's operator, who takes out of it
+    signatures only.
     """
-    from node.assembly import clock
-    from node.model.trust import LIST_NAME, compose, resolve
+    from node.cli.trust_words import content_of
+    from node.model.federation import read_staged, render_staged
+    from node.model.federation import sign as add_signature
+    from node.store.officer_keys import public_file, read_public_file
+    from node.store.publication import replace_content
 
-    signer = _signer(key)
-    last = _last_version(directory, signer)
-    if version is not None and version <= last:
+    if as_json and not yes:
+        raise Refusal(Code.MALFORMED, "--json asks nothing; say --yes too, where that is meant")
+    staged = read_staged(file.read_bytes(), str(file))
+    public = read_public_file(public_file(key))
+    if public.keyid not in staged.signers:
         raise Refusal(
-            Code.CONFLICT,
-            f"--version: {version} is not above {last}, and nodes never go back; "
-            "leave it out to take the next",
+            Code.UNTRUSTED,
+            f"{key} is no key of {staged.role}; "
+            f"{', '.join(sorted(staged.signers.values()))} may sign",
         )
-    note = directory / LIST_NAME
-    files = {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in sorted(directory.rglob("*.json"))
-    }
-    _require_only_ours(files)
-    now = clock()
-    bundle = compose(files, version or last + 1, now, now + days * _DAY_US, signer)
-    view = resolve(bundle, signer.verifier)
-    replace_file(note, lambda fresh: fresh.write_bytes(bundle.note))
-    note.chmod(0o644)  # it is public, and other users' nodes read it
-
-    def show_list(console: "Console") -> None:
-        console.print(
-            f"[bold green]✓[/] Trust list version [bold]{view.reference.version}[/] is signed: "
-            f"{len(view.nodes)} nodes, {len(files)} files"
+    if staged.metadata.signed.expires.timestamp() * 1_000_000 <= now():
+        raise Refusal(Code.STALE, f"{file}: has expired; have it staged anew")
+    if not as_json:
+        give(
+            False, {}, lambda console: _show_staged(console, staged, _stood_behind(staged, public))
         )
-        console.print(f"  It counts until {in_words(view.expires_at)}.")
+    if not yes and not typer.confirm("Sign this?", err=True):
+        raise Refusal(Code.CONFLICT, f"{file} is not signed")
+    add_signature(staged.metadata, Signers(passphrase_file, pin_file).open(key))
+    public.verify_signature(staged.metadata.signatures[public.keyid], staged.metadata.signed_bytes)
+    replace_content(file, render_staged(staged))
+    content = {**content_of(staged), "keyid": public.keyid, "file": str(file)}
 
-    give(as_json, {"list": str(note), **_content(view)}, show_list)
+    def show_signed(console: "Console") -> None:
+        console.print("[bold green]✓[/] Signed. Bring this file back to the operator: ", end="")
+        console.print(str(file), markup=False)
 
-
-def show(context: typer.Context, as_json: Json = False) -> None:
-    """Show the trust list that is in the node's trust directory, and which one was adopted."""
-    from node.assembly import clock
-
-    async def work(opened: "OpenedNode") -> "tuple[TrustView, TrustReference | None]":
-        _, view = opened.trust.read()
-        return view, await opened.ledger.adopted()
-
-    view, adopted = act(context, work)
-    expired = view.expires_at <= clock()
-    content = {
-        **_content(view),
-        "expired": expired,
-        "adopted": adopted == view.reference,
-        "adopted_version": None if adopted is None else adopted.version,
-    }
-
-    def show_list(console: "Console") -> None:
-        until = in_words(view.expires_at)
-        rows: list[tuple[str, object]] = [
-            ("Version", view.reference.version),
-            ("Digest", view.reference.digest.hex()),
-            ("Issued", in_words(view.issued_at)),
-            ("Expires", f"{until}: it has expired, and nothing is asked or answered")
-            if expired
-            else ("Expires", until),
-            ("Adopted", _adoption(view, adopted)),
-            ("Seals", ", ".join(content["seals_required"])),
-        ]
-        console.print(pairs(rows))
-        nodes = [
-            (node.id, node.authority, node.endpoint, node.origin) for node in view.nodes.values()
-        ]
-        console.print(columns(("Node", "Authority", "Endpoint", "Journal"), nodes))
-        agreements = [
-            (entry["id"], entry["version"], " ".join(entry["parties"]), ", ".join(entry["covers"]))
-            for entry in content["agreements"]
-        ]
-        console.print(columns(("Agreement", "Version", "Parties", "Covers"), agreements))
-
-    give(as_json, content, show_list)
+    give(as_json, content, show_signed)
 
 
-def _adoption(view: "TrustView", adopted: "TrustReference | None") -> str:
-    if adopted is None:
-        return "not yet; 'symbolon serve' does it"
-    if adopted == view.reference:
-        return "yes"
-    return f"not this one yet, but version {adopted.version}"
+def _show_staged(console: "Console", staged: "Staged", stood_behind: bool) -> None:
+    from node.cli.trust_words import changes, role_in_words
+    from node.model.federation_files import digest
 
-
-def _content(view: "TrustView") -> dict[str, Any]:
-    agreements = {
-        (agreement.id, agreement.version): agreement
-        for between in view.agreements.values()
-        for agreement in between
-    }
-    return {
-        "version": view.reference.version,
-        "digest": view.reference.digest.hex(),
-        "issued_at": moment(view.issued_at),
-        "expires_at": moment(view.expires_at),
-        "seals_required": sorted(
-            {"MLDSA44": "ml-dsa-44"}.get(kind.name, kind.name.lower())
-            for kind in view.seals_required
-        ),
-        "nodes": [
-            {
-                "node": node.id,
-                "country": node.country,
-                "authority": node.authority,
-                "endpoint": node.endpoint,
-                "origin": node.origin,
-            }
-            for node in view.nodes.values()
-        ],
-        "agreements": [
-            {
-                "id": agreement.id,
-                "version": agreement.version,
-                "parties": sorted(agreement.parties),
-                "covers": [purpose.name.lower() for purpose in sorted(agreement.purposes)],
-            }
-            for agreement in agreements.values()
-        ],
-    }
-
-
-def _public(file: Path) -> Path:
-    return file.with_name(f"{file.name}.vkey")
-
-
-def _signer(file: Path) -> "Ed25519Signer":
-    """Read the federation's secret key; its name stands in the public one beside it."""
-    from node.model.note import Ed25519Signer
-    from node.store.keys import read_seed
-
-    verifier = read_root(_public(file))
-    signer = Ed25519Signer(verifier.name, read_seed(file))
-    if signer.verifier != verifier:
-        raise Refusal(Code.CONFLICT, f"{file} and {_public(file)} are not of one key")
-    return signer
-
-
-def _last_version(directory: Path, signer: "Ed25519Signer") -> int:
-    from node.model.trust import LIST_NAME, TrustBundle, resolve
-
-    note = directory / LIST_NAME
-    if not note.exists():
-        return 0
-    try:
-        return resolve(TrustBundle(note.read_bytes(), {}), signer.verifier).reference.version
-    except Refusal as refusal:
-        raise Refusal(
-            refusal.code, f"{note}: is not a list that this key signed ({refusal.reason})"
-        ) from None
-
-
-def _require_only_ours(files: dict[str, bytes]) -> None:
-    from pathlib import PurePosixPath
-
-    known = ("nodes/*/node.json", "agreements/*.json", "policy.json")
-    strange = [
-        path
-        for path in files
-        if not any(
-            len(PurePosixPath(path).parts) == shape.count("/") + 1
-            and PurePosixPath(path).match(shape)
-            for shape in known
-        )
+    signed = staged.metadata.signed
+    rows: list[tuple[str, object]] = [
+        ("Role", role_in_words(staged.role)),
+        ("Version", signed.version),
+        ("Expires", moment_in_words(signed.expires)),
     ]
-    if strange:
-        raise Refusal(
-            Code.MALFORMED,
-            f"DIRECTORY: holds {', '.join(sorted(strange)[:5])}; only {', '.join(known)} "
-            "belong on a trust list",
+    rows += [(path, f"SHA-256 {digest(content)}") for path, content in staged.files.items()]
+    console.print("[bold]What you are asked to sign[/]")
+    console.print(pairs(rows))
+    if staged.before is None:
+        console.print("\n[bold]It is the first of this role[/]")
+    else:
+        console.print(f"\n[bold]What changes from version {staged.before.signed.version}[/]")
+    for sentence in changes(staged) or ["Nothing but the version and the expiry."]:
+        console.print(f"  • {sentence}", markup=False)
+    if staged.before is not None and not stood_behind:
+        console.print(
+            "\n[yellow]Note:[/] your key did not sign that earlier version. "
+            "Whether it is the one in force, only the operator says."
         )
-    if not any(path.startswith("nodes/") for path in files):
-        raise Refusal(
-            Code.MALFORMED, "DIRECTORY: holds no node; put each one's at nodes/<id>/node.json"
-        )
+
+
+def _stood_behind(staged: "Staged", key: "Key") -> bool:
+    """Tell whether a key signed the version before, which is then what it says it is."""
+    from securesystemslib.exceptions import UnverifiedSignatureError
+
+    if staged.before is None or key.keyid not in staged.before.signatures:
+        return False
+    try:
+        key.verify_signature(staged.before.signatures[key.keyid], staged.before.signed_bytes)
+    except UnverifiedSignatureError:
+        return False
+    return True
+
+
+def _require_absent(file: Path) -> None:
+    if file.exists():
+        raise Refusal(Code.CONFLICT, f"{file} is there already; a key is never overwritten")

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 import node
 from node.errors import Refusal
 from node.flows.ports import Clock, Trust
+from node.model.expiry import Expiry
 
 CONTENT_TYPE: Final = "text/plain; version=1.0.0; charset=utf-8"
 Tally = Mapping[tuple[str, str], int]
@@ -28,10 +29,23 @@ _BOUNDS_TEXT: Final = (*map(str, _BOUNDS_S), "+Inf")
 
 
 class Gauges(Struct, frozen=True):
-    """What stands at some height now: statements in the journal, questions still open."""
+    """What stands at some height now.
+
+    Attributes:
+        journal_size: statements in the journal.
+        open_questions: questions that wait for an answer.
+        trust_age_us: since a refresh last went well; None where none has yet.
+        trust_failures: refreshes that have failed since then.
+        trust_faults: countries that are left out of the list in force.
+        ends: the end of everything in that list that has one.
+    """
 
     journal_size: int
     open_questions: int
+    trust_age_us: int | None = None
+    trust_failures: int = 0
+    trust_faults: int = 0
+    ends: Sequence[Expiry] = ()
 
 
 class Metrics(Collector):
@@ -92,8 +106,22 @@ class Metrics(Collector):
         build = GaugeMetricFamily("symbolon_build", "The version that runs", labels=["version"])
         build.add_metric([node.__version__], 1)
         yield build
+        yield from self._trust_refresh()
         yield from self._trust_list()
         yield from self._http()
+
+    def _trust_refresh(self) -> Iterator[Metric]:
+        if self._heights.trust_age_us is not None:
+            yield GaugeMetricFamily(
+                "symbolon_trust_list_age_seconds",
+                "Time since a refresh of the trust list last went well",
+                self._heights.trust_age_us / 1_000_000,
+            )
+        yield GaugeMetricFamily(
+            "symbolon_trust_refresh_failures",
+            "Refreshes of the trust list that failed since one went well",
+            self._heights.trust_failures,
+        )
 
     def _trust_list(self) -> Iterator[Metric]:
         try:
@@ -108,6 +136,19 @@ class Metrics(Collector):
             "Time until the trust list expires; below zero nothing is asked or answered",
             (trust.expires_at - self._clock()) / 1_000_000,
         )
+        yield GaugeMetricFamily(
+            "symbolon_trust_list_faults",
+            "Countries that are left out of the list in force",
+            self._heights.trust_faults,
+        )
+        ends = GaugeMetricFamily(
+            "symbolon_expires_in_seconds",
+            "Time until a role, or the last key or certificate of a node, expires",
+            labels=["kind", "name"],
+        )
+        for end in self._heights.ends:
+            ends.add_metric([end.kind, end.name], (end.at - self._clock()) / 1_000_000)
+        yield ends
 
     def _http(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(

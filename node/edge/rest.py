@@ -256,10 +256,10 @@ class _Door:
 
 
 def _receipt(node: str, exchanged: Exchanged) -> bytes:
-    """Return a receipt with no more of the trust list than its seals need."""
+    """Return a receipt with no more of its trust lists than its seals need."""
     try:
         answering = decode_statement(exchanged.answer.statement).speaker
-        trust = extract(exchanged.trust, (node, answering))
+        trust = tuple(extract(bundle, (node, answering)) for bundle in exchanged.trust)
         return encode_receipt(
             Receipt(exchanged.query, exchanged.answer, exchanged.conclusion, trust)
         )

@@ -22,7 +22,8 @@ from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.flows.answer import Answering
-from node.flows.ports import Trust
+from node.flows.ports import Identity, TlsIdentity, Trust
+from node.flows.serve_trust import ServingTrust
 from node.model.trust import TrustView, spki_digest
 from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, decode_parcel, encode_parcel
 from node.wire.refusals import CODE_TRAILER, GRPC_STATUS, REASON_WITHHELD
@@ -34,6 +35,8 @@ from node.wire.stubs import (
     HeadResponse,
     NodeServiceServicer,
     Parcel,
+    TrustFileRequest,
+    TrustFileResponse,
     add_NodeServiceServicer_to_server,
 )
 
@@ -68,20 +71,14 @@ class Head(Protocol):
         ...
 
 
-class ServerIdentity(Struct, frozen=True):
-    """What this node presents over TLS, PEM."""
-
-    key_pem: bytes
-    certificate_pem: bytes
-
-
 class NodeService(NodeServiceServicer):
     """NodeService of symbolon.v1."""
 
-    def __init__(self, answering: Answering, head: Head) -> None:
-        """Take the flow behind Exchange and the journal behind Head and Consistency."""
+    def __init__(self, answering: Answering, head: Head, serving_trust: ServingTrust) -> None:
+        """Take what is behind Exchange, behind Head and Consistency, and behind TrustFile."""
         self._answering = answering
         self._head = head
+        self._serving_trust = serving_trust
         self._pins: OrderedDict[bytes, bytes] = OrderedDict()
 
     async def Exchange(self, request: Parcel, context: _Context) -> Parcel:  # noqa: N802 - gRPC's name
@@ -115,6 +112,17 @@ class NodeService(NodeServiceServicer):
             return ConsistencyResponse(path=path)
 
         return await _refusing(context, prove)
+
+    async def TrustFile(  # noqa: N802 - gRPC's name
+        self, request: TrustFileRequest, context: _Context
+    ) -> TrustFileResponse:
+        """Return one file of the trust list in use."""
+
+        async def find() -> TrustFileResponse:
+            content = await self._serving_trust.file(self._pin(context), request.name)
+            return TrustFileResponse(content=content)
+
+        return await _refusing(context, find)
 
     def _pin(self, context: _Context) -> bytes:
         """Return the pin of the certificate that the peer proved; parsed once for each."""
@@ -165,7 +173,7 @@ class RpcDoor(Struct, frozen=True):
 @asynccontextmanager
 async def rpc_door(
     address: str,
-    identity: ServerIdentity,
+    identity: Identity,
     trust: Trust,
     service: NodeService,
     *,
@@ -173,7 +181,7 @@ async def rpc_door(
 ) -> AsyncIterator[RpcDoor]:
     """Serve peers at host:port until the context ends; port 0 takes a free one.
 
-    Certificates of peers follow the trust list without a restart.
+    Certificates of peers and our own follow the trust list without a restart.
 
     Raises:
         Refusal: CONFLICT where the address cannot be had.
@@ -202,29 +210,29 @@ async def rpc_door(
         await server.stop(grace_s)
 
 
-def _credentials(identity: ServerIdentity, trust: Trust) -> grpc.ServerCredentials:
+def _credentials(identity: Identity, trust: Trust) -> grpc.ServerCredentials:
     """Accept exactly the certificates of the trust list in force, looked up at each handshake."""
-    served: TrustView | None = None
+    served: tuple[TrustView | None, bytes] = (None, b"")
 
-    def configuration(view: TrustView) -> grpc.ServerCertificateConfiguration:
+    def configuration(view: TrustView, own: TlsIdentity) -> grpc.ServerCertificateConfiguration:
         roots = "".join(
             ssl.DER_cert_to_PEM_cert(certificate.der)
             for node in view.nodes.values()
             for certificate in node.certificates
         )
-        pair = (identity.key_pem, identity.certificate_pem)
+        pair = (own.key_pem, own.certificate_pem)
         return grpc.ssl_server_certificate_configuration([pair], roots.encode())
 
     def follow() -> grpc.ServerCertificateConfiguration | None:
         nonlocal served
-        view = trust.view()
-        if view is served:
+        view, own = trust.view(), identity()
+        if served[0] is view and served[1] == own.certificate_pem:
             return None
-        served = view
-        return configuration(view)
+        served = (view, own.certificate_pem)
+        return configuration(view, own)
 
     return grpc.dynamic_ssl_server_credentials(
-        configuration(trust.view()),
+        configuration(trust.view(), identity()),
         follow,  # type: ignore[arg-type] # None means unchanged; the published types lack it
         require_client_authentication=True,
     )

@@ -112,7 +112,8 @@ class Answering:
         node_id = trust.node_by_pin.get(pin)
         if node_id is None or node_id == self._node:
             raise Refusal(Code.UNAUTHENTICATED, "the TLS certificate is of no peer node")
-        node = trust.node(node_id)
+        trust.member(self._node, now)
+        node = trust.member(node_id, now)
         if not node.accepts(pin, now):
             raise Refusal(Code.UNAUTHENTICATED, f"the TLS certificate of {node_id} is not current")
         return node

@@ -195,7 +195,8 @@ class Asking:
                 Code.MALFORMED,
                 f"share_code: is one of this node, {audience}; its own registry shows it",
             )
-        trust.node(audience)
+        trust.member(self._node, now)
+        trust.member(audience, now)
         agreement = trust.agreement_for(self._node, audience, inquiry.purpose, now)
         if agreement is None:
             raise Refusal(

@@ -4,6 +4,7 @@ Ledger     the journal and the tables that follow from it
 Peers      other nodes
 Employers  who may ask at this node
 Trust      the trust list in force
+Mirrors    where newer trust lists come from
 Clock      microseconds UTC;  Randomness  n bytes fit for keys
 """
 
@@ -143,12 +144,52 @@ class OpenQuestion(Struct, frozen=True, gc=False):
 
 
 class Exchanged(Struct, frozen=True, gc=False):
-    """A concluded exchange with both seals, as a receipt holds it."""
+    """A concluded exchange with its seals, as a receipt holds it.
+
+    `trust` are the trust lists that its three statements name, as far as this node has adopted
+    them, oldest first; the conclusion's is one of them.
+    """
 
     query: Sealed
     answer: Sealed
     conclusion: Sealed
-    trust: TrustBundle
+    trust: tuple[TrustBundle, ...]
+
+
+class AdoptedList(Struct, frozen=True):
+    """A trust list that this node has adopted, and when it did (microseconds UTC)."""
+
+    reference: TrustReference
+    adopted_at: int
+    bundle: TrustBundle
+
+
+class TlsIdentity(Struct, frozen=True):
+    """What this node presents to its peers, PEM; at `until` it may have to be another one."""
+
+    key_pem: bytes
+    certificate_pem: bytes
+    until: int | None = None
+
+
+Identity = Callable[[], TlsIdentity]
+"""Returns what to present over TLS now."""
+
+
+class Fetched(Struct, frozen=True):
+    """What one refresh brought.
+
+    Attributes:
+        mirror: the mirror that served it, as the settings name it.
+        changed: whether the local copy is another one now.
+        digest: of all that is in the local copy.
+        faults: in words, each country whose own role failed its checks and is left out.
+    """
+
+    mirror: str
+    changed: bool
+    digest: bytes
+    faults: tuple[str, ...] = ()
 
 
 class Ledger(Protocol):
@@ -225,7 +266,11 @@ class Ledger(Protocol):
         ...
 
     async def adopted(self) -> TrustReference | None:
-        """Return the trust list adopted last."""
+        """Return which trust list was adopted last."""
+        ...
+
+    async def adopted_list(self) -> AdoptedList | None:
+        """Return the trust list adopted last, from the archive."""
         ...
 
     async def check(self) -> int:
@@ -282,6 +327,27 @@ class Trust(Protocol):
         """Read and check the newest trust list to be had, without putting it in force."""
         ...
 
+    def restore(self, bundle: TrustBundle, at: int) -> TrustView:
+        """Check and resolve a list that was adopted before, as of then."""
+        ...
+
     def publish(self, view: TrustView) -> None:
         """Put a view in force for every reader at once."""
+        ...
+
+
+class Mirrors(Protocol):
+    """The mirrors of the federation's trust list; none of them has to be trusted."""
+
+    async def fetch(self, *, lenient: bool = False) -> Fetched:
+        """Bring the local copy of the trust list up to date from any mirror that works.
+
+        Consistency: the copy is replaced as a whole, by what the roles of the list have signed,
+        or it stays as it is. A mirror that lacks files of a country is one that does not work;
+        `lenient` leaves such a country out, where no mirror has everything. Retry: every mirror is
+        tried once each way. Ends in bounded time.
+
+        Raises:
+            Refusal: where no mirror worked, with the reason of each.
+        """
         ...

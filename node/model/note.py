@@ -111,7 +111,8 @@ def _key_id(name: str, kind: KeyKind, public_key: bytes) -> bytes:
     return sha256(b"%b\n%c%b" % (name.encode(), kind, public_key)).digest()[:_KEY_ID_SIZE_BYTES]
 
 
-def _require_strong_ed25519(public_key: bytes) -> None:
+def require_strong_ed25519(public_key: bytes) -> None:
+    """Refuse as MALFORMED an Ed25519 public key of small order or not canonical."""
     y = int.from_bytes(public_key, "little") & (2**255 - 1)
     # y = 1 and y = -1 with the sign bit set are the last encodings that are not canonical;
     # being of small order they are refused with the others.
@@ -144,7 +145,7 @@ class VerifierKey(msgspec.Struct, frozen=True):
         if self.key_id != _key_id(self.name, self.kind, self.public_key):
             raise Refusal(Code.MALFORMED, "key id is not that of the name, kind and public key")
         if self.kind is not KeyKind.MLDSA44:
-            _require_strong_ed25519(self.public_key)
+            require_strong_ed25519(self.public_key)
 
     @classmethod
     def of(cls, name: str, kind: KeyKind, public_key: bytes) -> Self:
@@ -247,6 +248,10 @@ class Ed25519Signer:
         public_key = self._key.public_key().public_bytes_raw()
         self.verifier = VerifierKey.of(name, KeyKind.ED25519, public_key)
 
+    def prove(self, message: bytes) -> bytes:
+        """Return the bare signature over a proof of possession's message."""
+        return self._key.sign(message)
+
     def sign_text(self, text: bytes) -> bytes:
         """Return the signature line for a note's text."""
         return _signature_line(self.verifier, self._key.sign(text))
@@ -268,6 +273,10 @@ class Mldsa44Signer:
         self._key = MLDSA44PrivateKey.from_seed_bytes(_checked_seed(seed))
         public_key = self._key.public_key().public_bytes_raw()
         self.verifier = VerifierKey.of(name, KeyKind.MLDSA44, public_key)
+
+    def prove(self, message: bytes) -> bytes:
+        """Return the bare signature over a proof of possession's message."""
+        return self._key.sign(message)
 
     def sign(self, checkpoint: Checkpoint, timestamp_s: int) -> bytes:
         """Return the signature line that says: the largest tree seen at that POSIX time.
@@ -349,8 +358,7 @@ def _decode_text(data: bytes) -> str:
 def _split(note: bytes) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
     """Return the text and, for each signature, key name, key id and signature: all unverified."""
     if len(note) > NOTE_SIZE_MAX_BYTES:
-        reason = f"note has {len(note)} bytes, more than {NOTE_SIZE_MAX_BYTES}"
-        raise Refusal(Code.MALFORMED, reason)
+        raise Refusal(Code.MALFORMED, f"note has more than {NOTE_SIZE_MAX_BYTES} bytes")
     if len(note.translate(None, _CONTROLS)) != len(note):
         raise Refusal(Code.MALFORMED, "note holds control characters")
     text, separator, block = note.rpartition(b"\n\n")
@@ -479,8 +487,7 @@ def parse_proof(data: bytes) -> Proof:
             of C2SP is refused, since nothing authenticates it.
     """
     if len(data) > _PROOF_SIZE_MAX_BYTES:
-        reason = f"proof has {len(data)} bytes, more than {_PROOF_SIZE_MAX_BYTES}"
-        raise Refusal(Code.MALFORMED, reason)
+        raise Refusal(Code.MALFORMED, f"proof has more than {_PROOF_SIZE_MAX_BYTES} bytes")
     header, separator, note = data.partition(b"\n\n")
     if not separator or not header.startswith(_PROOF_HEADER + b"index "):
         reason = "proof does not start with c2sp.org/tlog-proof@v1 and an index line (no extra)"

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
@@ -10,12 +11,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from node.errors import Code, Refusal
-from node.flows.ports import Clock, FalseReply, Trust
+from node.flows.ports import Clock, FalseReply, Identity, Trust
 from node.model.seal import Sealed
 from node.model.trust import Node, tls_name
 from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, encode_parcel, parse_parcel
 from node.wire.refusals import from_grpc
-from node.wire.stubs import SERVICE_NAME, Parcel
+from node.wire.stubs import SERVICE_NAME, Parcel, TrustFileRequest, TrustFileResponse
 
 _EVIDENCE_MAX_BYTES: Final = 64 * 1024
 _Exchange = Callable[..., Awaitable[bytes]]
@@ -30,17 +31,14 @@ _OPTIONS: Final = (
 )
 
 
-class TlsIdentity(Struct, frozen=True):
-    """What this node presents to its peers, PEM."""
-
-    key_pem: bytes
-    certificate_pem: bytes
-
-
 class _Line(Struct, frozen=True):
-    """An open channel, what of the trust list it was opened for, and until when that holds."""
+    """An open channel, what of the trust list it was opened for, and until when that holds.
+
+    `presented` is our own certificate.
+    """
 
     described: Node
+    presented: bytes
     until: int | None
     channel: grpc.aio.Channel
     exchange: _Exchange
@@ -51,13 +49,13 @@ class GrpcPeers:
 
     def __init__(
         self,
-        identity: TlsIdentity,
+        identity: Identity,
         trust: Trust,
         clock: Clock,
         *,
         timeout_s: float,
     ) -> None:
-        """Take our own TLS identity, the trust list, a clock and the deadline of one parcel."""
+        """Take what we present over TLS, the trust list, a clock and the deadline of one parcel."""
         self._identity = identity
         self._trust = trust
         self._clock = clock
@@ -67,20 +65,10 @@ class GrpcPeers:
 
     async def exchange(self, node: str, queries: Sequence[Sealed]) -> Sequence[Item]:
         """Send sealed queries as one parcel; returns what the peer put in their places."""
+        self._trust.view().member(node, self._clock())
         exchange = self._line(node).exchange
-        try:
+        with _refusals():
             reply = await exchange(encode_parcel(queries), timeout=self._timeout_s)
-        except grpc.aio.AioRpcError as error:
-            # The published types call this an entry, not a sequence of them.
-            metadata: Any = error.trailing_metadata() or ()
-            trailers = {str(key): str(value) for key, value in metadata}
-            raise from_grpc(error.code().name, trailers, error.details() or "") from None
-        except (grpc.aio.UsageError, asyncio.CancelledError):
-            # The channel was closed under the call, because the trust list describes the peer anew.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise Refusal(Code.PEER_SILENT, "the connection to the peer was renewed") from None
         evidence = reply[:_EVIDENCE_MAX_BYTES]
         try:
             items = parse_parcel(reply)
@@ -91,6 +79,21 @@ class GrpcPeers:
                 f"{len(queries)} queries sent, {len(items)} replies came back", evidence
             )
         return items
+
+    async def trust_file(self, node: str, name: str) -> bytes:
+        """Return a file of the trust list that a node has in use; the list may be out of date.
+
+        Raises:
+            Refusal: UNKNOWN where the node has no such file, PEER_SILENT where it does not answer.
+        """
+        call: Any = self._line(node).channel.unary_unary(
+            f"/{SERVICE_NAME}/TrustFile",
+            request_serializer=TrustFileRequest.SerializeToString,
+            response_deserializer=TrustFileResponse.FromString,
+        )
+        with _refusals():
+            reply = await call(TrustFileRequest(name=name), timeout=self._timeout_s)
+        return bytes(reply.content)
 
     async def close(self) -> None:
         """Close every channel."""
@@ -107,7 +110,8 @@ class GrpcPeers:
         if line is not None and (line.until is None or now < line.until):
             if line.described is described:
                 return line
-            if line.described == described:
+            # Another list, which may name other certificates of ours too.
+            if line.described == described and line.presented == self._identity().certificate_pem:
                 self._lines[node] = replace(line, described=described)
                 return self._lines[node]
         fresh = self._lines[node] = self._connect(described, now)
@@ -127,10 +131,11 @@ class GrpcPeers:
             for at in (entry.valid_from, entry.valid_until)
             if at is not None and at > now
         ]
+        own = self._identity()
+        if own.until is not None:
+            changes.append(own.until)
         roots = b"".join(ssl.DER_cert_to_PEM_cert(entry.der).encode() for entry in current)
-        credentials = grpc.ssl_channel_credentials(
-            roots, self._identity.key_pem, self._identity.certificate_pem
-        )
+        credentials = grpc.ssl_channel_credentials(roots, own.key_pem, own.certificate_pem)
         options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls_name(node.id)))
         channel = grpc.aio.secure_channel(node.endpoint, credentials, options=options)
         # Replies come as bytes: what is no parcel is evidence, where a stub would lose it.
@@ -140,4 +145,23 @@ class GrpcPeers:
             response_deserializer=None,
         )
 
-        return _Line(node, min(changes, default=None), channel, exchange)
+        until = min(changes, default=None)
+        return _Line(node, own.certificate_pem, until, channel, exchange)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what a call may end with into a refusal."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        # The published types call this an entry, not a sequence of them.
+        metadata: Any = error.trailing_metadata() or ()
+        trailers = {str(key): str(value) for key, value in metadata}
+        raise from_grpc(error.code().name, trailers, error.details() or "") from None
+    except (grpc.aio.UsageError, asyncio.CancelledError):
+        # The channel was closed under the call, because the trust list describes the peer anew.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Refusal(Code.PEER_SILENT, "the connection to the peer was renewed") from None

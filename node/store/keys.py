@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.model.note import Ed25519Signer, Mldsa44Signer
+from node.model.possession import prove_tls_key
 from node.model.trust import spiffe_id, tls_name
 
 _SEED_SIZE_BYTES: Final = 32
@@ -52,6 +54,13 @@ class KeyFiles(Struct, frozen=True):
         certificate = x509.load_pem_x509_certificate(self.tls_certificate_pem)
         return certificate.public_bytes(Encoding.DER)
 
+    def prove_tls_key(self, node: str) -> bytes:
+        """Return the proof that this node possesses its TLS key."""
+        key = load_pem_private_key(self.tls_key_pem, None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise Refusal(Code.STALE, f"key file {_TLS_KEY}: must hold an ECDSA P-256 key")
+        return prove_tls_key(node, key)
+
 
 def make_keys(directory: Path, node: str, now: datetime) -> KeyFiles:
     """Make new keys and write them; refuses to overwrite any.
@@ -80,8 +89,8 @@ def read_keys(directory: Path) -> KeyFiles:
     return KeyFiles(
         read_seed(directory / _ED25519),
         read_seed(directory / _MLDSA44),
-        _read_secret(directory / _TLS_KEY),
-        _read_secret(directory / _TLS_CERTIFICATE),
+        read_secret(directory / _TLS_KEY),
+        read_secret(directory / _TLS_CERTIFICATE),
     )
 
 
@@ -127,22 +136,11 @@ def read_seed(path: Path) -> bytes:
         Refusal: STALE where it is missing, open to others or not a seed.
     """
     try:
-        seed = bytes.fromhex(_read_secret(path).decode("ascii").strip())
+        seed = bytes.fromhex(read_secret(path).decode("ascii").strip())
     except ValueError:
         seed = b""
     if len(seed) != _SEED_SIZE_BYTES:
         raise Refusal(Code.STALE, f"key file {path.name}: must hold 64 hex digits")
-    return seed
-
-
-def make_seed(path: Path) -> bytes:
-    """Make a new 32-byte seed in a file of its own.
-
-    Raises:
-        Refusal: CONFLICT where the file is there already.
-    """
-    seed = os.urandom(_SEED_SIZE_BYTES)
-    write_secret(path, seed.hex().encode() + b"\n")
     return seed
 
 
@@ -164,7 +162,12 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _read_secret(path: Path) -> bytes:
+def read_secret(path: Path) -> bytes:
+    """Read a file that nobody but its owner can read.
+
+    Raises:
+        Refusal: STALE where it is missing or open to others.
+    """
     try:
         if path.stat().st_mode & 0o077:
             raise Refusal(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from node.errors import Code, Refusal
 from node.flows.ports import (
+    AdoptedList,
     Draft,
     Exchanged,
     Judge,
@@ -161,13 +162,17 @@ class SqlLedger:
         return await self._database.read(work)
 
     async def adopted(self) -> TrustReference | None:
-        """Return the trust list adopted last."""
+        """Return which trust list was adopted last."""
 
         def work(connection: Connection) -> TrustReference | None:
             row = connection.execute(_ADOPTED_LAST).one_or_none()
             return None if row is None else TrustReference(row.version, row.digest)
 
         return await self._database.read(work)
+
+    async def adopted_list(self) -> AdoptedList | None:
+        """Return the trust list adopted last, from the archive."""
+        return await self._database.read(_adopted_list)
 
     async def check(self) -> int:
         """Recompute the tree of the whole journal; returns its size."""
@@ -299,10 +304,12 @@ def _exchanged(connection: Connection, wanted: str, key_id: str) -> Exchanged | 
     if counterpart is None:
         return None
     conclusion = sealed_at(connection, row.settled)
-    digest = decode_statement(conclusion.statement).trust.digest
-    blob = connection.execute(_TRUST_LIST, {"of": digest}).scalar_one()
+    query = sealed_at(connection, row.position)
+    said = (query.statement, counterpart.statement, conclusion.statement)
+    named = {decode_statement(statement).trust.digest for statement in said}
+    blobs = connection.execute(_TRUST_LISTS, {"of": sorted(named)}).scalars()
     return Exchanged(
-        query=sealed_at(connection, row.position),
+        query=query,
         answer=Sealed(
             counterpart.statement,
             counterpart.salt,
@@ -311,7 +318,18 @@ def _exchanged(connection: Connection, wanted: str, key_id: str) -> Exchanged | 
             counterpart.note,
         ),
         conclusion=conclusion,
-        trust=decode_bundle(blob),
+        trust=tuple(map(decode_bundle, blobs)),
+    )
+
+
+def _adopted_list(connection: Connection) -> AdoptedList | None:
+    row = connection.execute(_ADOPTED_LAST).one_or_none()
+    if row is None:
+        return None
+    return AdoptedList(
+        TrustReference(row.version, row.digest),
+        decode_statement(_statement_at(connection, row.adopted)).said_at,
+        decode_bundle(connection.execute(_TRUST_LISTS, {"of": [row.digest]}).scalar_one()),
     )
 
 
@@ -429,12 +447,14 @@ _LAPSED: Final = (
     .limit(bindparam("most"))
 )
 _FORKED: Final = select(schema.evidence.c.peer).where(schema.evidence.c.kind == FORK).distinct()
-_TRUST_LIST: Final = select(schema.trust_list.c.bundle).where(
-    schema.trust_list.c.digest == bindparam("of")
+_TRUST_LISTS: Final = (
+    select(schema.trust_list.c.bundle)
+    .where(schema.trust_list.c.digest.in_(bindparam("of", expanding=True)))
+    .order_by(schema.trust_list.c.adopted)
 )
 _TRUST_BLOBS: Final = select(schema.trust_list.c.bundle).order_by(schema.trust_list.c.adopted)
 _ADOPTED_LAST: Final = (
-    select(schema.trust_list.c.version, schema.trust_list.c.digest)
+    select(schema.trust_list.c.version, schema.trust_list.c.digest, schema.trust_list.c.adopted)
     .order_by(schema.trust_list.c.adopted.desc())
     .limit(1)
 )

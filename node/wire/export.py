@@ -3,7 +3,8 @@
 Each record is an `ExportRecord` message behind its length (a protobuf varint), in this order:
 
 1. the header
-2. every trust list that the entries name, with its files
+2. every trust list that the entries name, with its files; what the list before it holds alike is
+   not repeated
 3. the entries by index; directly after an entry the peer's statement that it rests on, if any;
    after the last entry that it covers each checkpoint that the journal signed
 
@@ -28,7 +29,7 @@ from node.wire.parcel import CHECKPOINT_SIZE_MAX_BYTES, PATH_HASHES_MAX
 
 SUFFIX: Final = ".symbolon-journal"
 FORMAT: Final = 1
-RECORD_SIZE_MAX_BYTES: Final = 1 << 20
+RECORD_SIZE_MAX_BYTES: Final = 1 << 24
 PEERS_MAX: Final = 1024
 """How many peers one file may hold statements of: the last checkpoint of each is remembered."""
 
@@ -65,6 +66,14 @@ class CounterpartRecord(Struct, frozen=True):
     sealed: Sealed
 
 
+class _Context:
+    """What later records of a file refer to: peers' last checkpoints, the last trust list."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, bytes] = {}
+        self.trust = TrustBundle({}, {})
+
+
 Record = Header | TrustBundle | Entry | OwnCheckpoint | CounterpartRecord
 
 
@@ -75,10 +84,10 @@ def write_records(records: Iterable[Record], stream: BinaryIO) -> int:
         Refusal: MALFORMED where a record is larger than a reader would accept.
     """
     written = 0
-    notes: dict[str, bytes] = {}
+    context = _Context()
     for record in records:
         message = pb.ExportRecord()
-        _WRITERS[type(record)](message, record, notes)
+        _WRITERS[type(record)](message, record, context)
         data = message.SerializeToString(deterministic=True)
         if len(data) > RECORD_SIZE_MAX_BYTES:
             raise Refusal(
@@ -98,7 +107,7 @@ def read_records(stream: BinaryIO) -> Iterator[Record]:
         Refusal: MALFORMED, with the byte where the record begins that is wrong.
     """
     offset = 0
-    notes: dict[str, bytes] = {}
+    context = _Context()
     kinds_before: set[type[Record]] = set()
     while True:
         try:
@@ -106,7 +115,7 @@ def read_records(stream: BinaryIO) -> Iterator[Record]:
             if read is None:
                 break
             prefix_size_bytes, data = read
-            record = _decode(data, notes)
+            record = _decode(data, context)
             _require_order(record, kinds_before)
         except Refusal as refusal:
             raise Refusal(
@@ -122,34 +131,41 @@ def read_records(stream: BinaryIO) -> Iterator[Record]:
 # --- outward -------------------------------------------------------------------------------
 
 
-def _write_header(message: pb.ExportRecord, record: Header, _notes: dict[str, bytes]) -> None:
+def _write_header(message: pb.ExportRecord, record: Header, _context: _Context) -> None:
     message.header.format = FORMAT
     message.header.node = record.node
     message.header.origin = record.origin
 
 
-def _write_trust(message: pb.ExportRecord, record: TrustBundle, _notes: dict[str, bytes]) -> None:
-    message.trust.list = record.note
-    for path, content in record.files.items():
-        message.trust.files[path] = content
+def _write_trust(message: pb.ExportRecord, record: TrustBundle, context: _Context) -> None:
+    trust, before = message.trust, context.trust
+    for written, contents, held in (
+        (trust.metadata, record.metadata, before.metadata),
+        (trust.files, record.files, before.files),
+    ):
+        for name, content in contents.items():
+            if held.get(name) != content:
+                written[name] = content
+    trust.dropped_metadata.extend(sorted(before.metadata.keys() - record.metadata.keys()))
+    trust.dropped_files.extend(sorted(before.files.keys() - record.files.keys()))
+    trust.SetInParent()
+    context.trust = record
 
 
-def _write_entry(message: pb.ExportRecord, record: Entry, _notes: dict[str, bytes]) -> None:
+def _write_entry(message: pb.ExportRecord, record: Entry, _context: _Context) -> None:
     entry = message.entry
     entry.index = record.index
     entry.salt = record.salt
     entry.statement = record.statement
 
 
-def _write_checkpoint(
-    message: pb.ExportRecord, record: OwnCheckpoint, _notes: dict[str, bytes]
-) -> None:
+def _write_checkpoint(message: pb.ExportRecord, record: OwnCheckpoint, _context: _Context) -> None:
     message.checkpoint.size = record.size
     message.checkpoint.note = record.note
 
 
 def _write_counterpart(
-    message: pb.ExportRecord, record: CounterpartRecord, notes: dict[str, bytes]
+    message: pb.ExportRecord, record: CounterpartRecord, context: _Context
 ) -> None:
     counterpart, sealed = message.counterpart, record.sealed
     counterpart.index = record.index
@@ -158,11 +174,11 @@ def _write_counterpart(
     counterpart.sealed.salt = sealed.salt
     counterpart.sealed.index = sealed.index
     counterpart.sealed.path = sealed.path
-    if notes.get(record.peer) != sealed.checkpoint:
-        counterpart.checkpoint = notes[record.peer] = sealed.checkpoint
+    if context.notes.get(record.peer) != sealed.checkpoint:
+        counterpart.checkpoint = context.notes[record.peer] = sealed.checkpoint
 
 
-_WRITERS: Final[dict[type[Record], Callable[[pb.ExportRecord, Any, dict[str, bytes]], None]]] = {
+_WRITERS: Final[dict[type[Record], Callable[[pb.ExportRecord, Any, _Context], None]]] = {
     Header: _write_header,
     TrustBundle: _write_trust,
     Entry: _write_entry,
@@ -194,7 +210,7 @@ def _read_framed(stream: BinaryIO) -> tuple[int, bytes] | None:
             return None
         size_bytes |= (byte[0] & 0x7F) << 7 * prefix_size_bytes
         prefix_size_bytes += 1
-        if size_bytes > RECORD_SIZE_MAX_BYTES or prefix_size_bytes > 3:  # noqa: PLR2004 - 2^21
+        if size_bytes > RECORD_SIZE_MAX_BYTES or prefix_size_bytes > 4:  # noqa: PLR2004 - 2^28
             raise Refusal(Code.MALFORMED, f"a record is over {RECORD_SIZE_MAX_BYTES} bytes")
         if byte[0] <= 0x7F:  # noqa: PLR2004 - the last byte of the varint
             break
@@ -209,7 +225,7 @@ def _read_framed(stream: BinaryIO) -> tuple[int, bytes] | None:
     return prefix_size_bytes, data
 
 
-def _decode(data: bytes, notes: dict[str, bytes]) -> Record:
+def _decode(data: bytes, context: _Context) -> Record:
     try:
         message = pb.ExportRecord.FromString(data)
     except DecodeError:
@@ -221,7 +237,7 @@ def _decode(data: bytes, notes: dict[str, bytes]) -> Record:
         case "entry":
             return _read_entry(message.entry)
         case "counterpart":
-            return _read_counterpart(message.counterpart, notes)
+            return _read_counterpart(message.counterpart, context.notes)
         case "checkpoint":
             checkpoint = message.checkpoint
             return OwnCheckpoint(
@@ -229,7 +245,7 @@ def _decode(data: bytes, notes: dict[str, bytes]) -> Record:
                 _read_note(checkpoint.note, "checkpoint.note"),
             )
         case "trust":
-            return TrustBundle(message.trust.list, dict(message.trust.files))
+            return _read_trust(message.trust, context)
         case "header":
             return _read_header(message.header)
     raise Refusal(Code.MALFORMED, "a record is empty")
@@ -249,6 +265,24 @@ def _read_header(message: pb.ExportHeader) -> Header:
         pattern(message.node, "header.node", NODE_ID, "a node id, like XA"),
         text(message.origin, "header.origin", _ORIGIN_LENGTH_MAX),
     )
+
+
+def _read_trust(message: pb.TrustList, context: _Context) -> TrustBundle:
+    before = context.trust
+    context.trust = TrustBundle(
+        _carried(before.metadata, message.dropped_metadata, "trust.dropped_metadata")
+        | dict(message.metadata),
+        _carried(before.files, message.dropped_files, "trust.dropped_files") | dict(message.files),
+    )
+    return context.trust
+
+
+def _carried(held: dict[str, bytes], dropped: Iterable[str], name: str) -> dict[str, bytes]:
+    kept = dict(held)
+    for gone in dropped:
+        if kept.pop(gone, None) is None:
+            raise Refusal(Code.MALFORMED, f"{name}: the list before it has no {gone!r}")
+    return kept
 
 
 def _read_entry(message: pb.ExportEntry) -> Entry:

@@ -5,8 +5,11 @@
       "query":      {"statement": <base64>, "salt": <base64>, "proof": <C2SP tlog-proof>},
       "answer":     {…},
       "conclusion": {…},
-      "trust":      {"list": <signed note>, "files": {<path>: <text>}}
+      "trust":      [{"metadata": {<name>: <text>}, "files": {<path>: <text>}}, …]
     }
+
+`trust` are the trust lists that the three statements name, as far as the asking node has them:
+two nodes do not adopt a new one at the same moment.
 
 A receipt has exactly one encoding: what decodes encodes to the same bytes again.
 """
@@ -23,17 +26,17 @@ from node.model.seal import SALT_SIZE_BYTES, Sealed
 from node.model.trust import TrustBundle
 from node.wire.codec import INDEX_MAX, STATEMENT_SIZE_MAX_BYTES
 
-RECEIPT_SIZE_MAX_BYTES: Final = 1 << 20
+RECEIPT_SIZE_MAX_BYTES: Final = 1 << 22
 FORMAT: Final = "symbolon-receipt/1"
 
 
 class Receipt(Struct, frozen=True):
-    """An exchange with its three seals, and the part of the trust list that checks them."""
+    """An exchange with its three seals, and the parts of the trust lists that check them."""
 
     query: Sealed
     answer: Sealed
     conclusion: Sealed
-    trust: TrustBundle
+    trust: tuple[TrustBundle, ...]
 
 
 class _SealedText(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +46,7 @@ class _SealedText(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _TrustText(Struct, frozen=True, forbid_unknown_fields=True):
-    list: str
+    metadata: dict[str, str]
     files: dict[str, str]
 
 
@@ -52,7 +55,7 @@ class _ReceiptText(Struct, frozen=True, forbid_unknown_fields=True):
     query: _SealedText
     answer: _SealedText
     conclusion: _SealedText
-    trust: _TrustText
+    trust: tuple[_TrustText, ...]
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
@@ -61,16 +64,15 @@ def encode_receipt(receipt: Receipt) -> bytes:
     Raises:
         Refusal: MALFORMED where a part is out of its bounds, no UTF-8, or the whole too large.
     """
-    files = receipt.trust.files
     try:
         content = _ReceiptText(
             FORMAT,
             _write_sealed(receipt.query),
             _write_sealed(receipt.answer),
             _write_sealed(receipt.conclusion),
-            _TrustText(
-                receipt.trust.note.decode(),
-                {path: files[path].decode() for path in sorted(files)},
+            tuple(
+                _TrustText(_texts(bundle.metadata), _texts(bundle.files))
+                for bundle in receipt.trust
             ),
         )
         data = msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
@@ -98,9 +100,9 @@ def decode_receipt(data: bytes) -> Receipt:
             _read_sealed(content.query, "query"),
             _read_sealed(content.answer, "answer"),
             _read_sealed(content.conclusion, "conclusion"),
-            TrustBundle(
-                content.trust.list.encode(),
-                {path: file.encode() for path, file in content.trust.files.items()},
+            tuple(
+                TrustBundle(_contents(text.metadata), _contents(text.files))
+                for text in content.trust
             ),
         )
     except UnicodeError:
@@ -111,6 +113,14 @@ def decode_receipt(data: bytes) -> Receipt:
             "receipt: is not in its one encoding; use the file as the node gave it, byte for byte",
         )
     return receipt
+
+
+def _texts(contents: dict[str, bytes]) -> dict[str, str]:
+    return {name: contents[name].decode() for name in sorted(contents)}
+
+
+def _contents(texts: dict[str, str]) -> dict[str, bytes]:
+    return {name: content.encode() for name, content in texts.items()}
 
 
 def _write_sealed(sealed: Sealed) -> _SealedText:

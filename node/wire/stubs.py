@@ -7,6 +7,8 @@ from node.wire._pb.node_pb2 import (
     HeadRequest,
     HeadResponse,
     Parcel,
+    TrustFileRequest,
+    TrustFileResponse,
 )
 from node.wire._pb.node_pb2_grpc import (
     NodeServiceServicer,
@@ -25,5 +27,7 @@ __all__ = [
     "NodeServiceServicer",
     "NodeServiceStub",
     "Parcel",
+    "TrustFileRequest",
+    "TrustFileResponse",
     "add_NodeServiceServicer_to_server",
 ]

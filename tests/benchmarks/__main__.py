@@ -1,6 +1,6 @@
 """All benchmarks, each figure beside its bare baseline from the same run.
 
-    python -m tests.benchmarks [--only exchange,http,journal,import,replay] [--seconds 4]
+    python -m tests.benchmarks [--only exchange,http,journal,import,replay,trust] [--seconds 4]
 
 Machines are shared and noisy: the ratios are what counts.
 """
@@ -28,7 +28,7 @@ from node.model.credential import Field
 from node.model.statement import CredentialRegistered, Outcome, Purpose, Requester, Statement
 from node.wire.codec import encode_statement
 from node.wire.sheets import open_sheet
-from tests.benchmarks import replay
+from tests.benchmarks import replay, trust
 from tests.benchmarks.bare import PAYLOAD_SIZE_BYTES, calling, serving
 from tests.benchmarks.load import Rate, drive
 from tests.benchmarks.two_nodes import (
@@ -53,7 +53,7 @@ _console = Console()
 def main() -> None:
     """Run the benchmarks that were asked for and print them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", default="exchange,http,journal,import,replay")
+    parser.add_argument("--only", default="exchange,http,journal,import,replay,trust")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
     parser.add_argument("--callers", default=",".join(map(str, CALLERS)))
     parser.add_argument("--ed25519-only", action="store_true", help="no ML-DSA-44 signatures")
@@ -77,6 +77,20 @@ def main() -> None:
             f"answering journal {figures.answering_per_s:,.0f}/s, both together "
             f"{figures.both_per_s:,.0f}/s (bar 3,000/s)"
         )
+    if "trust" in wanted:
+        _trust(trust.measure())
+
+
+def _trust(figures: trust.TrustFigures) -> None:
+    _console.print(
+        f"\n[bold]Trust list[/] of {trust.COUNTRIES:,} countries, {trust.ISSUERS:,} issuers, "
+        f"{trust.AGREEMENTS:,} agreements, {figures.bundle_mb:.1f} MB:\n  read and resolved in "
+        f"{figures.read_s:.2f} s, resolved again in {figures.resolve_s:.2f} s (bar 2 s), memory "
+        f"{figures.memory_mb:.0f} MB more at the peak (bar 150 MB); of it in a receipt "
+        f"{figures.receipt_kb:.0f} KB"
+    )
+    for name, per_s in figures.lookups_per_s.items():
+        _console.print(f"  {name:<26} {per_s / 1e6:>6.1f} M/s (bar 1 M/s)")
 
 
 async def _exchange(

@@ -26,7 +26,6 @@ from node.flows.ports import Draft
 from node.model.credential import Field
 from node.model.share_code import ShareCode, make, parse
 from node.model.statement import ConsentGiven, CredentialRegistered, Purpose, Statement
-from node.model.trust import compose
 from node.settings import (
     ListenSettings,
     NodeSettings,
@@ -36,7 +35,7 @@ from node.settings import (
 )
 from node.store.trust_files import write_bundle
 from node.wire.codec import encode_statement
-from tests.federation import DAY_US, federation_signer, origin, trust_files
+from tests.federation import DAY_US, compose, make_root, origin, trust_files
 from tests.world import sample_credential, seeded_randomness
 
 BORN = sample_credential().birth_date
@@ -57,6 +56,8 @@ def make_nodes(base: Path, *, post_quantum: bool) -> dict[str, Path]:
     files = trust_files()
     if not post_quantum:
         files["policy.json"] = b'{"seals_required": ["ed25519"]}'
+    expires_at = assembly.clock() + 30 * DAY_US
+    root = make_root(expires_at=expires_at)
     homes = {}
     for node_id in ("XA", "XB"):
         address = f"127.0.0.1:{_free_port()}"
@@ -70,10 +71,9 @@ def make_nodes(base: Path, *, post_quantum: bool) -> dict[str, Path]:
         home.mkdir(parents=True)
         described = assembly.create_node(home, settings)
         (home / _SETTINGS).write_bytes(msgspec.json.encode(settings))
-        (home / "root.vkey").write_text(f"{federation_signer().verifier}\n")
+        (home / "root.json").write_bytes(root)
         files[f"nodes/{node_id}/node.json"] = msgspec.json.encode(described)
-    now = assembly.clock()
-    bundle = compose(files, 1, now, now + 30 * DAY_US, federation_signer())
+    bundle = compose(files, expires_at=expires_at, roots=[root])
     for home in homes.values():
         write_bundle(bundle, home / "trust")
     return homes

@@ -41,7 +41,6 @@ from node.model.statement import (
     Requester,
     Statement,
 )
-from node.model.trust import compose
 from node.settings import (
     ExchangeSettings,
     ListenSettings,
@@ -53,7 +52,7 @@ from node.settings import (
 from node.store.trust_files import write_bundle
 from node.wire.codec import decode_statement, encode_statement
 from node.wire.export import CounterpartRecord, Entry, Record
-from tests.federation import DAY_US, federation_signer, origin, trust_files
+from tests.federation import DAY_US, compose, make_root, origin, trust_files
 from tests.killing import QUESTIONS, SETTINGS, Questions, Zygote, zygote
 from tests.world import sample_credential
 
@@ -96,6 +95,8 @@ def found(base: Path, port: int) -> dict[str, Home]:
     """Make XA and XB, and the trust list that both are on; XB can be dialled at a port."""
     files = trust_files()
     homes: dict[str, Home] = {}
+    expires_at = assembly.clock() + DAY_US
+    root = make_root(expires_at=expires_at)
     for node_id, address in (("XA", "127.0.0.1:0"), ("XB", f"127.0.0.1:{port}")):
         settings = Settings(
             node=NodeSettings(node_id, f"Authority of {node_id}", origin(node_id)),
@@ -109,11 +110,10 @@ def found(base: Path, port: int) -> dict[str, Home]:
         described = assembly.create_node(data, settings)
         files[f"nodes/{node_id}/node.json"] = msgspec.json.encode(described)
         (data / SETTINGS).write_bytes(msgspec.json.encode(settings))
-        (data / "root.vkey").write_text(f"{federation_signer().verifier}\n")
+        (data / "root.json").write_bytes(root)
         keys = tuple(VerifierKey.parse(key.verifier) for key in described.journal.keys)
         homes[node_id] = Home(data, settings, keys)
-    now = assembly.clock()
-    bundle = compose(files, 1, now, now + DAY_US, federation_signer())
+    bundle = compose(files, expires_at=expires_at, roots=[root])
     for home in homes.values():
         write_bundle(bundle, home.data / "trust")
     return homes
@@ -234,7 +234,7 @@ async def check_everything(zygote: Zygote, homes: dict[str, Home]) -> None:
         check_questions(zygote, tell(asking.ledger.records()), story)
         await check_consents(answering, story)
         journals = [asking.ledger.records(), answering.ledger.records()]
-        report = replay(journals, [federation_signer().verifier])
+        report = replay(journals, [(homes["XA"].data / "root.json").read_bytes()])
     assert report.verdict is Verdict.PASS, "\n".join(render_lines(report))
 
 

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,10 @@ from unittest.mock import patch
 import structlog
 from msgspec import Struct
 
+from node.assembly import clock
 from node.cli import app
+from node.store.trust_files import write_bundle
+from tests.federation import DAY_US, compose, make_root, trust_files
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = (
@@ -114,26 +116,35 @@ def free_port() -> int:
 
 
 def found_nodes(place: Path, *nodes: str) -> Path:
-    """Make a federation key and nodes, none of them started; returns the key's file.
+    """Make a federation's root and nodes, none of them started; returns the root's file.
 
     All have the same signed trust list in place, with every node's description in it.
     """
-    key = place / "federation.key"
-    done("trust", "new-key", key)
+    root = place / "root.json"
+    root.write_bytes(make_root(expires_at=_expires_at()))
     for node in nodes:
-        made = done(
+        done(
             *("--data", place / node, "init", "--node", node, "--authority", f"Authority {node}"),
-            *("--root", f"{key}.vkey", "--http", "127.0.0.1:0"),
+            *("--root", root, "--http", "127.0.0.1:0"),
             *("--grpc", f"127.0.0.1:{free_port()}"),
         )
-        described = place / "trust" / "nodes" / node / "node.json"
-        described.parent.mkdir(parents=True)
-        shutil.copy(made["description"], described)
-    shutil.copytree(ROOT / "trust_lists" / "agreements", place / "trust" / "agreements")
-    done("trust", "sign", place / "trust", "--key", key)
+    publish(place, 1, *nodes)
+    return root
+
+
+def publish(place: Path, version: int, *nodes: str) -> None:
+    """Sign a trust list of these nodes as they describe themselves, and hand each a copy."""
+    files = trust_files(nodes=nodes)
     for node in nodes:
-        shutil.copytree(place / "trust", place / node / "trust")
-    return key
+        files[f"nodes/{node}/node.json"] = (place / node / "node.json").read_bytes()
+    root = (place / "root.json").read_bytes()
+    bundle = compose(files, version, _expires_at(), roots=[root])
+    for node in nodes:
+        write_bundle(bundle, place / node / "trust")
+
+
+def _expires_at() -> int:
+    return clock() + 30 * DAY_US
 
 
 @contextmanager

@@ -166,4 +166,4 @@ async def sample_exchange(trust: FixedTrust) -> Exchanged:
     )
     answered = (await answering.append([said("XB", answer)]))[0].commitment
     await asking.append([said("XA", Conclusion(query, answered, answer.outcome))])
-    return Exchanged(asking.seal(0), answering.seal(0), asking.seal(1), trust.newest.bundle)
+    return Exchanged(asking.seal(0), answering.seal(0), asking.seal(1), (trust.newest.bundle,))

@@ -19,6 +19,7 @@ from tests.integration.command_line import (
     call,
     done,
     found_nodes,
+    publish,
     rows,
     run,
     start,
@@ -116,7 +117,7 @@ def test_ends_quietly_when_nobody_reads_on(data: Path) -> None:
 
 @pytest.fixture
 def root(founded: Path) -> Path:
-    return founded / "federation.key.vkey"
+    return founded / "root.json"
 
 
 def _init(data: Path, root: Path, *more: str) -> tuple[str | Path, ...]:
@@ -127,9 +128,9 @@ def _init(data: Path, root: Path, *more: str) -> tuple[str | Path, ...]:
 def test_init_makes_all_that_a_node_needs(tmp_path: Path, root: Path) -> None:
     data = tmp_path / "deep" / "xd"
     made = done(*_init(data, root, "--http", "127.0.0.1:0"))
-    assert made["root"] == root.read_text().strip()
+    assert (data / "root.json").read_bytes() == root.read_bytes()
     assert sorted(path.name for path in data.iterdir()) == [
-        *("keys", "node.db", "node.json", "root.vkey", "symbolon.toml"),
+        *("keys", "node.db", "node.json", "root.json", "symbolon.toml"),
     ]
     assert data.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in (data / "keys").iterdir())
@@ -145,7 +146,8 @@ def test_init_shows_the_fingerprint_and_what_to_do_next(tmp_path: Path, root: Pa
     shown = run(*_init(tmp_path / "xd", root, "--endpoint", "xd.example:7471"))
     assert shown.status == 0
     assert "fingerprint" in shown.out
-    assert "node.json to the federation" in shown.out
+    assert "compare" in shown.out.lower()
+    assert "join --out xd.join.json" in " ".join(shown.out.split())
     assert "from this machine only" not in shown.out
 
 
@@ -162,7 +164,7 @@ def test_init_never_touches_a_node_that_is_there(data: Path, root: Path) -> None
         (("--node", "xd"), "node.id: must be a node id"),
         (("--authority", ""), "--authority: is missing"),
         (("--origin", "two words"), "key name"),  # found after the keys are made
-        (("--endpoint", "not/a/host:1"), "endpoint must be host:port"),  # after the journal
+        (("--endpoint", "not/a/host:1"), "$.endpoint"),  # after the journal
         (("--endpoint", "nowhere"), "--endpoint: must be host:port"),
         (("--grpc", "127.0.0.1:0"), "port 0 would be another port at each start"),
         (("--grpc", "127.0.0.1:99999"), "--grpc: must be host:port"),
@@ -178,7 +180,7 @@ def test_init_leaves_nothing_behind_when_it_fails(
 
 def test_init_refuses_a_root_that_is_no_key(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("nonsense")
-    assert "root key" in _refused(2, "malformed", *_init(tmp_path / "xd", tmp_path / "root"))
+    assert "root" in _refused(2, "malformed", *_init(tmp_path / "xd", tmp_path / "root"))
 
 
 def test_init_says_that_a_port_is_taken(tmp_path: Path, root: Path) -> None:
@@ -193,53 +195,11 @@ def test_init_says_that_a_port_is_taken(tmp_path: Path, root: Path) -> None:
 # --- trust ---------------------------------------------------------------------------------
 
 
-def test_trust_key_is_secret_and_never_overwritten(tmp_path: Path) -> None:
-    made = done("trust", "new-key", tmp_path / "key", "--name", "example.org/trust")
-    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "key.vkey").read_text() == f"{made['verifier']}\n"
-    assert made["verifier"].startswith("example.org/trust+")
-    _refused(3, "conflict", "trust", "new-key", tmp_path / "key")
-    (tmp_path / "key.vkey").unlink()
-    _refused(3, "conflict", "trust", "new-key", tmp_path / "key")
-    _refused(2, "malformed", "trust", "new-key", tmp_path / "other", "--name", "two words")
-    assert [path.name for path in tmp_path.iterdir()] == ["key"]
-
-
-def test_trust_lists_only_go_forward(place: Path) -> None:
-    sign = ("trust", "sign", place / "trust", "--key", place / "federation.key")
-    assert done(*sign)["version"] == 2
-    assert done(*sign, "--version", "7", "--days", "1")["version"] == 7
-    assert "never go back" in _refused(3, "conflict", *sign, "--version", "7")
-    assert run(*sign).status == 0
-    assert done(*sign)["version"] == 9
-
-
-def test_trust_sign_refuses_what_does_not_belong(place: Path) -> None:
-    trust = place / "trust"
-    sign = ("trust", "sign", trust, "--key", place / "federation.key")
-    (trust / "notes.json").write_text("{}")
-    assert "notes.json" in _refused(2, "malformed", *sign)
-    (trust / "notes.json").rename(trust / "policy.json")
-    (trust / "policy.json").write_text('{"seals_required": ["rot13"]}')
-    assert "policy.json" in _refused(2, "malformed", *sign)
-    (trust / "policy.json").unlink()
-    done("trust", "new-key", place / "other.key")
-    other = ("trust", "sign", trust, "--key", place / "other.key")
-    assert "not a list that this key signed" in _refused(3, "unauthenticated", *other)
-    shutil.copy(place / "other.key.vkey", place / "federation.key.vkey")
-    assert "not of one key" in _refused(3, "conflict", *sign)
-    shutil.rmtree(trust)
-    trust.mkdir()
-    assert "holds no node" in _refused(2, "malformed", *other)
-
-
 def test_trust_show_tells_what_is_there_and_what_was_adopted(place: Path, data: Path) -> None:
     shown = done("--data", data, "trust", "show")
     assert (shown["version"], shown["adopted"], shown["expired"]) == (1, True, False)
     assert [node["node"] for node in shown["nodes"]] == ["XA"]
-    assert {one["id"] for one in shown["agreements"]} == {"xa-xb", "xa-xc", "xb-xc"}
-    done("trust", "sign", place / "trust", "--key", place / "federation.key")
-    shutil.copy(place / "trust" / "list.note", data / "trust" / "list.note")
+    publish(place, 2, "XA")
     shown = done("--data", data, "trust", "show")
     assert (shown["version"], shown["adopted"], shown["adopted_version"]) == (2, False, 1)
     words = run("--data", data, "trust", "show").out
@@ -247,11 +207,18 @@ def test_trust_show_tells_what_is_there_and_what_was_adopted(place: Path, data: 
 
 
 def test_says_where_the_trust_list_belongs_while_there_is_none(data: Path) -> None:
+    alone = data.parent / "alone"
+    done(*_init(alone, data / "root.json"))
+    change = ("registry", "revoke", "XA-2020-000001", "--ground", "Decision 1")
+    reason = _refused(4, "stale", "--data", alone, *change)
+    assert str(alone / "trust") in reason
+
+
+def test_goes_on_with_the_list_adopted_last_where_the_local_copy_is_gone(data: Path) -> None:
     shutil.rmtree(data / "trust")
     change = ("registry", "revoke", "XA-2020-000001", "--ground", "Decision 1")
-    reason = _refused(4, "stale", "--data", data, *change)
-    assert str(data / "trust") in reason
-    assert done("--data", data, "registry", "show", "XA-2020-000001")["status"] == "active"
+    done("--data", data, *change)
+    assert done("--data", data, "registry", "show", "XA-2020-000001")["status"] == "revoked"
 
 
 # --- registry ------------------------------------------------------------------------------
@@ -391,9 +358,9 @@ def test_an_api_key_is_given_once_listed_and_revoked(data: Path, tmp_path: Path)
 # --- serve ---------------------------------------------------------------------------------
 
 
-def test_serve_refuses_to_start_without_a_trust_list(data: Path) -> None:
-    shutil.rmtree(data / "trust")
-    finished = run("--data", data, "serve", "--json")
+def test_serve_refuses_to_start_before_there_was_a_trust_list(tmp_path: Path, root: Path) -> None:
+    done(*_init(tmp_path / "xd", root))
+    finished = run("--data", tmp_path / "xd", "serve", "--json")
     assert (finished.status, finished.content["code"]) == (4, "stale")
 
 

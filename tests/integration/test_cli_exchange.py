@@ -47,7 +47,7 @@ class Exchanged(Struct, frozen=True):
 
     @property
     def root(self) -> Path:
-        return self.place / "federation.key.vkey"
+        return self.place / "root.json"
 
     def ask(self, code: str, birth_date: str = BIRTH_DATE, *more: str) -> Finished:
         question = json.dumps({"share_code": code, "birth_date": birth_date})

@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -25,10 +27,9 @@ from node.model.statement import (
     Requester,
     Rule,
 )
-from node.model.trust import JournalKeyEntry
 from node.settings import QuotaSettings
 from node.wire.codec import decode_statement
-from tests.federation import SECOND_US, origin
+from tests.federation import SECOND_US, expiring, origin
 from tests.nodes import Federation, Log, Rejected, dialled_as, query_to, say, selector, serving
 from tests.scenes import Scene, answer_in, refused, staged
 from tests.world import sample_credential
@@ -180,7 +181,6 @@ async def test_an_agreement_named_wrongly_is_refused_under_seal(scene: Scene) ->
     [
         ({"in_force_until": "2026-11-22"}, NO_AGREEMENT),
         ({"in_force_from": "2026-11-24"}, NO_AGREEMENT),
-        ({"parties": ["XB", "XC"]}, NO_AGREEMENT),
         ({"purposes": ["licensing"]}, NOT_COVERED),
     ],
 )
@@ -330,6 +330,59 @@ async def test_nothing_is_answered_under_an_expired_trust_list(scene: Scene) -> 
     assert (await scene.ask()).outcome is Outcome.CONFIRMED
 
 
+async def test_an_agreement_that_one_side_alone_lists_is_not_in_force(scene: Scene) -> None:
+    path = "agreements/XB/xa-xb.json"
+    changed = msgspec.json.decode(scene.federation.files[path]) | {"version": 2}
+    scene.federation.files[path] = msgspec.json.encode(changed)
+    scene.federation.publish()
+    assert await adopt(scene.running.opened)
+    assert scene.running.opened.trust.view().faults == ()
+    for version in (1, 2):
+        answer = await scene.ask(agreement=AgreementReference("xa-xb", version))
+        assert (answer.outcome, answer.rule) == NO_AGREEMENT
+
+
+async def test_a_suspended_peer_is_answered_nothing_until_it_is_reinstated(scene: Scene) -> None:
+    assert (await scene.ask()).outcome is Outcome.CONFIRMED
+    scene.federation.suspend("XB")
+    scene.federation.publish()
+    assert await adopt(scene.running.opened)
+    await untrusted(scene)
+    scene.federation.suspend("XB", suspended=False)
+    scene.federation.publish()
+    assert await adopt(scene.running.opened)
+    assert (await scene.ask()).outcome is Outcome.CONFIRMED
+
+
+async def test_a_peer_whose_countrys_role_has_expired_is_answered_nothing(scene: Scene) -> None:
+    scene.federation.publish(change=expiring("country-XB", scene.now + 60 * SECOND_US))
+    assert await adopt(scene.running.opened)
+    assert (await scene.ask()).outcome is Outcome.CONFIRMED
+    scene.federation.clock.advance(60)
+    with pytest.raises(Rejected) as rejection:
+        await scene.xb.exchange(scene.seal())
+    assert rejection.value.code is Code.STALE
+
+
+async def test_a_node_restarted_without_its_local_copy_proves_what_it_said(tmp_path: Path) -> None:
+    federation = Federation(tmp_path)
+    home = federation.add("XA")
+    federation.publish()
+    async with serving(home) as running:
+        before = running.opened.trust.view()
+    shutil.rmtree(home.data / "trust")
+    federation.clock.advance(40 * 24 * 60 * 60)
+    async with serving(home) as running:
+        assert running.opened.trust.view() == before
+        with pytest.raises(Refusal) as refusal:
+            running.opened.trust.view().require_fresh(federation.clock())
+        assert refusal.value.code is Code.STALE
+        assert await running.opened.ledger.checkpoint()
+        federation.publish()
+        assert await adopt(running.opened)
+        running.opened.trust.view().require_fresh(federation.clock())
+
+
 SMALL_ORDER = [
     bytes(32),
     b"\x01" + bytes(31),
@@ -349,22 +402,23 @@ def verifier_text(name: str, public_key: bytes) -> str:
 
 
 @pytest.mark.parametrize("public_key", SMALL_ORDER, ids=bytes.hex)
-async def test_a_list_with_a_key_of_small_order_is_not_adopted(
+async def test_a_key_of_small_order_costs_its_own_country_its_place(
     scene: Scene, public_key: bytes
 ) -> None:
     described = scene.federation.node_file("XB")
-    weak = JournalKeyEntry(
-        verifier_text(origin("XB"), public_key), described.journal.keys[0].valid_from
-    )
+    weak = replace(described.journal.keys[0], verifier=verifier_text(origin("XB"), public_key))
     journal = replace(described.journal, keys=(weak, *described.journal.keys))
     scene.federation.write_node(replace(described, journal=journal))
     scene.federation.publish()
-    before = await scene.state()
-    with pytest.raises(Refusal) as refusal:
-        await adopt(scene.running.opened)
-    assert refusal.value.code is Code.MALFORMED
-    assert "small order" in refusal.value.reason
-    assert await scene.state() == before
+    assert await adopt(scene.running.opened)
+    view = scene.running.opened.trust.view()
+    (fault,) = view.faults
+    assert fault.startswith("country-XB: ")
+    assert "small order" in fault
+    assert view.nodes.keys() == {"XA", "XC"}
+    with pytest.raises(Rejected) as rejection:
+        await scene.xb.exchange(scene.seal())
+    assert rejection.value.status in {"UNAVAILABLE", "UNAUTHENTICATED"}
 
 
 async def test_a_key_that_the_newer_list_retires_counts_no_more(scene: Scene) -> None:

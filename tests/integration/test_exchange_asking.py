@@ -34,7 +34,7 @@ from node.model.statement import (
 from node.settings import ExchangeSettings
 from node.wire.codec import decode_statement, encode_statement
 from node.wire.parcel import Item, Refused, encode_parcel
-from tests.federation import SECOND_US, journal_signers
+from tests.federation import SECOND_US, expiring, journal_signers
 from tests.nodes import FalseNode, Federation, Home, Log, false_node, for_ever, serving
 
 EMPLOYER = Employer("key-1", Requester("Harbour Steel", "XA-HRB-7", "C25"))
@@ -433,9 +433,38 @@ async def test_nothing_is_asked_under_an_expired_trust_list(tmp_path: Path) -> N
         assert play.said() == []
 
 
+async def test_nothing_is_asked_of_a_suspended_node_nor_by_one(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        for suspended, other in (("XB", "XA"), ("XA", "XB")):
+            play.federation.suspend(suspended)
+            play.federation.suspend(other, suspended=False)
+            play.federation.publish()
+            assert await adopt(play.running.opened)
+            with pytest.raises(Refusal, match=f"'{suspended}' is suspended") as refusal:
+                await play.ask()
+            assert refusal.value.code is Code.UNTRUSTED
+        assert play.said() == []
+        assert play.server.received == []
+
+
+async def test_nothing_is_asked_of_a_node_whose_countrys_role_has_expired(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        soon = play.federation.clock() + SECOND_US
+        play.federation.publish(change=expiring("country-XB", soon))
+        assert await adopt(play.running.opened)
+        play.federation.clock.advance(1)
+        with pytest.raises(Refusal) as refusal:
+            await play.ask()
+        assert refusal.value.code is Code.STALE
+        assert play.said() == []
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
-    [({"parties": ["XB", "XC"]}, Code.UNTRUSTED), ({"purposes": ["licensing"]}, Code.UNTRUSTED)],
+    [
+        ({"in_force_until": "2026-11-22"}, Code.UNTRUSTED),
+        ({"purposes": ["licensing"]}, Code.UNTRUSTED),
+    ],
 )
 async def test_nothing_is_asked_that_no_agreement_covers(
     tmp_path: Path, changes: dict[str, object], code: Code

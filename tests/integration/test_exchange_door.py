@@ -1,7 +1,6 @@
 """The gRPC door: whose certificates open it, what stands beside it, and how it closes."""
 
 import asyncio
-import base64
 import socket
 import sqlite3
 import ssl
@@ -33,7 +32,7 @@ from node.model.note import Checkpoint
 from node.model.statement import Outcome
 from node.model.trust import CertificateEntry
 from node.wire.stubs import SERVICE_NAME, ConsistencyRequest, HeadRequest
-from tests.federation import SECOND_US, make_certificate
+from tests.federation import SECOND_US, certificate_entry, make_certificate
 from tests.nodes import CALL_TIMEOUT_S, Dial, Home, Rejected, dialled, dialled_as, serving
 from tests.scenes import Scene, answer_in, staged
 
@@ -159,9 +158,9 @@ async def test_a_certificate_outside_its_time_is_refused(
 
 
 async def test_old_and_new_certificates_overlap_without_a_restart(scene: Scene) -> None:
-    key, certificate, der = make_certificate("XB", 2)
+    key, certificate, _ = make_certificate("XB", 2)
     port = scene.running.grpc_port
-    old, new = entry(scene), entry(scene, certificate=base64.b64encode(der).decode())
+    old, new = entry(scene), certificate_entry("XB", 2)
     await relist(scene, old, new)
     async with dialled(scene.home, port, key, certificate) as dial:
         for one in (scene.xb, dial):

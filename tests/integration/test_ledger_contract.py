@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from node.errors import Code, Refusal
-from node.flows.ports import Counterpart, Draft, Evidence, Question, Recorded, verification_id
+from node.flows.ports import (
+    AdoptedList,
+    Counterpart,
+    Draft,
+    Evidence,
+    Question,
+    Recorded,
+    verification_id,
+)
 from node.model.credential import Status
 from node.model.decide import Facts
 from node.model.seal import Sealed, commitment
@@ -411,7 +419,7 @@ async def test_a_concluded_exchange_holds_three_seals_and_the_list(shelf: Shelf)
     assert exchanged.answer == conclusion.counterpart.sealed
     assert exchanged.conclusion.statement == conclusion.statement
     assert holds(exchanged.conclusion) == 3
-    assert exchanged.trust.note == TRUST.bundle.note
+    assert exchanged.trust == (TRUST.bundle,)
     assert await shelf.ledger.exchanged(of, "key-2") is None
     found = await shelf.ledger.verification(of, "key-1")
     assert found is not None
@@ -466,7 +474,7 @@ async def test_consents_come_oldest_first_and_lapse_at_their_expiry(shelf: Shelf
     assert await shelf.ledger.lapsed_consents(START + 9, 10) == []
     assert await shelf.ledger.lapsed_consents(START + 10, 10) == [codes[1].digest]
     lapsed = await shelf.ledger.lapsed_consents(START + 30, 10)
-    assert set(lapsed) == {code.digest for code in codes[:3]}
+    assert {code.digest for code in codes[:3]} == set(lapsed)
     assert len(await shelf.ledger.lapsed_consents(START + 30, 2)) == 2
 
 
@@ -479,12 +487,13 @@ async def test_a_share_code_ends_once(shelf: Shelf) -> None:
 
 
 async def test_the_trust_list_in_force_is_the_one_adopted_last(shelf: Shelf) -> None:
-    assert await shelf.ledger.adopted() is None
+    assert (await shelf.ledger.adopted(), await shelf.ledger.adopted_list()) == (None, None)
     for version in (1, 2):
         trust = sample_trust(version=version)
-        body = TrustAdopted(trust.view.reference)
-        await shelf.ledger.append([draft(body, bundle=trust.bundle)])
+        await shelf.ledger.append([draft(TrustAdopted(trust.view.reference), bundle=trust.bundle)])
         assert await shelf.ledger.adopted() == trust.view.reference
+        archived = AdoptedList(trust.view.reference, START, trust.bundle)
+        assert await shelf.ledger.adopted_list() == archived
     await shelf.reopen()
     assert await shelf.ledger.adopted() == trust.view.reference
     bare = draft(TrustAdopted(TrustReference(3, bytes(32))))

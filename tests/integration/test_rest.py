@@ -136,7 +136,9 @@ async def test_hands_out_a_receipt_that_decodes_and_carries_only_the_trust_it_ne
     )
     receipt = decode_receipt(await response.read())
     assert (receipt.query, receipt.answer) == (exchanged.query, exchanged.answer)
-    assert receipt.trust.files.keys() == {
+    (trust,) = receipt.trust
+    assert "country-XC.json" not in trust.metadata
+    assert trust.files.keys() == {
         "policy.json",
         "nodes/XA/node.json",
         "nodes/XB/node.json",

@@ -170,6 +170,7 @@ def _agreement(query: Query) -> Agreement:
         0,
         None,
         frozenset(Purpose),
+        2**62,
     )
 
 

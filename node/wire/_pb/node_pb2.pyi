@@ -214,6 +214,18 @@ class ConsistencyResponse(_message.Message):
     path: bytes
     def __init__(self, path: _Optional[bytes] = ...) -> None: ...
 
+class TrustFileRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class TrustFileResponse(_message.Message):
+    __slots__ = ("content",)
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    def __init__(self, content: _Optional[bytes] = ...) -> None: ...
+
 class Statement(_message.Message):
     __slots__ = ("protocol", "speaker", "said_at_us", "trust", "query", "answer", "no_answer", "conclusion", "registry_event", "consent_event", "trust_adopted")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -450,11 +462,11 @@ class ExportRecord(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     COUNTERPART_FIELD_NUMBER: _ClassVar[int]
     header: ExportHeader
-    trust: TrustBundle
+    trust: TrustList
     entry: ExportEntry
     checkpoint: ExportCheckpoint
     counterpart: Counterpart
-    def __init__(self, header: _Optional[_Union[ExportHeader, _Mapping]] = ..., trust: _Optional[_Union[TrustBundle, _Mapping]] = ..., entry: _Optional[_Union[ExportEntry, _Mapping]] = ..., checkpoint: _Optional[_Union[ExportCheckpoint, _Mapping]] = ..., counterpart: _Optional[_Union[Counterpart, _Mapping]] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ExportHeader, _Mapping]] = ..., trust: _Optional[_Union[TrustList, _Mapping]] = ..., entry: _Optional[_Union[ExportEntry, _Mapping]] = ..., checkpoint: _Optional[_Union[ExportCheckpoint, _Mapping]] = ..., counterpart: _Optional[_Union[Counterpart, _Mapping]] = ...) -> None: ...
 
 class ExportHeader(_message.Message):
     __slots__ = ("format", "node", "origin")
@@ -466,8 +478,15 @@ class ExportHeader(_message.Message):
     origin: str
     def __init__(self, format: _Optional[int] = ..., node: _Optional[str] = ..., origin: _Optional[str] = ...) -> None: ...
 
-class TrustBundle(_message.Message):
-    __slots__ = ("list", "files")
+class TrustList(_message.Message):
+    __slots__ = ("metadata", "files", "dropped_metadata", "dropped_files")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
     class FilesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -475,11 +494,15 @@ class TrustBundle(_message.Message):
         key: str
         value: bytes
         def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
-    LIST_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
-    list: bytes
+    DROPPED_METADATA_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FILES_FIELD_NUMBER: _ClassVar[int]
+    metadata: _containers.ScalarMap[str, bytes]
     files: _containers.ScalarMap[str, bytes]
-    def __init__(self, list: _Optional[bytes] = ..., files: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
+    dropped_metadata: _containers.RepeatedScalarFieldContainer[str]
+    dropped_files: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, metadata: _Optional[_Mapping[str, bytes]] = ..., files: _Optional[_Mapping[str, bytes]] = ..., dropped_metadata: _Optional[_Iterable[str]] = ..., dropped_files: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExportEntry(_message.Message):
     __slots__ = ("index", "salt", "statement")

@@ -50,6 +50,11 @@ class NodeServiceStub:
                 request_serializer=node_dot_wire_dot___pb_dot_node__pb2.ConsistencyRequest.SerializeToString,
                 response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.ConsistencyResponse.FromString,
                 _registered_method=True)
+        self.TrustFile = channel.unary_unary(
+                '/symbolon.v1.NodeService/TrustFile',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileRequest.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileResponse.FromString,
+                _registered_method=True)
 
 
 class NodeServiceServicer:
@@ -77,6 +82,13 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TrustFile(self, request, context):
+        """One file of the trust list that this node has in use, for nodes on that list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NodeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.Consistency,
                     request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.ConsistencyRequest.FromString,
                     response_serializer=node_dot_wire_dot___pb_dot_node__pb2.ConsistencyResponse.SerializeToString,
+            ),
+            'TrustFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.TrustFile,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileRequest.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class NodeService:
             '/symbolon.v1.NodeService/Consistency',
             node_dot_wire_dot___pb_dot_node__pb2.ConsistencyRequest.SerializeToString,
             node_dot_wire_dot___pb_dot_node__pb2.ConsistencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrustFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/symbolon.v1.NodeService/TrustFile',
+            node_dot_wire_dot___pb_dot_node__pb2.TrustFileRequest.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.TrustFileResponse.FromString,
             options,
             channel_credentials,
             insecure,

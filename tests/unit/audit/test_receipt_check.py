@@ -11,17 +11,23 @@ from node.model.seal import Sealed
 from node.model.statement import Answer, Conclusion, Disclosure, Outcome
 from node.model.trust import TrustBundle, extract
 from node.wire.receipt import Receipt, decode_receipt, encode_receipt
+from tests.federation import expiring, key_entry, make_root, node_file, role_signer
 from tests.journals import Border, newer_trust
 from tests.world import (
     SECOND_US,
     START,
-    federation_signer,
     journal_signers,
     sample_trust,
     trust_files,
 )
 
-ROOT = federation_signer().verifier
+ROOT = sample_trust().root
+STRANGER = make_root(signers=lambda role: [role_signer(f"another {role}")])
+SEALS = (
+    ("query", Check.QUERY_SEAL),
+    ("answer", Check.ANSWER_SEAL),
+    ("conclusion", Check.CONCLUSION_SEAL),
+)
 EVERY_CHECK = {
     Check.FORMAT,
     Check.TRUST_LIST,
@@ -105,9 +111,14 @@ def test_never_passes_a_receipt_with_any_byte_flipped() -> None:
     border = Border(trust=sample_trust(files))
     for journal in (border.asking, border.answering):
         journal.signers = journal_signers(journal.node_id)[:1]
-    data = encode_receipt(made(border))
+    receipt = made(border)
+    # The first root is the trusted one itself: what is enclosed of it says nothing.
+    trust = replace(receipt.trust[0], metadata=dict(receipt.trust[0].metadata))
+    del trust.metadata["1.root.json"]
+    data = encode_receipt(replace(receipt, trust=(trust,)))
     assert check_receipt(data, ROOT).report.verdict is Verdict.PASS
-    for place in range(len(data)):
+    lists = data.index(b'"trust"')
+    for place in (*range(lists), *range(lists, len(data), 7)):
         flipped = bytearray(data)
         flipped[place] ^= 1 << place % 8
         report = check_receipt(bytes(flipped), ROOT).report
@@ -123,7 +134,7 @@ def test_gives_every_check_a_verdict_when_nothing_can_be_read() -> None:
 
 
 def test_refuses_the_trust_list_of_another_federation() -> None:
-    report = check_receipt(encode_receipt(made()), journal_signers("XC")[0].verifier).report
+    report = check_receipt(encode_receipt(made()), STRANGER).report
     assert found(report) == {(Check.TRUST_LIST, "receipt")}
     assert {check for check, _ in found(report, Verdict.INDETERMINATE)} == {
         Check.TRUST_REFERENCE,
@@ -135,31 +146,84 @@ def test_refuses_the_trust_list_of_another_federation() -> None:
 
 def test_refuses_a_trust_list_file_that_was_altered() -> None:
     receipt = made()
-    files = dict(receipt.trust.files)
+    (trust,) = receipt.trust
+    files = dict(trust.files)
     files["policy.json"] = b'{"seals_required": []}'
-    report = checked(replace(receipt, trust=TrustBundle(receipt.trust.note, files)))
+    report = checked(replace(receipt, trust=(TrustBundle(trust.metadata, files),)))
     assert found(report) == {(Check.TRUST_LIST, "receipt")}
 
 
 def test_refuses_a_receipt_without_the_description_of_a_node() -> None:
     receipt = made()
-    report = checked(replace(receipt, trust=extract(receipt.trust, ["XA"])))
+    report = checked(replace(receipt, trust=(extract(receipt.trust[0], ["XA"]),)))
     assert found(report) == {(Check.ANSWER_SEAL, "answer")}
 
 
 def test_cannot_judge_statements_under_another_version_of_the_list() -> None:
     receipt = made()
     newer = extract(newer_trust().bundle, ("XA", "XB"))
-    report = checked(replace(receipt, trust=newer))
+    report = checked(replace(receipt, trust=(newer,)))
     assert report.verdict is Verdict.INDETERMINATE
     assert found(report, Verdict.INDETERMINATE) == {
         (Check.TRUST_REFERENCE, part) for part in ("query", "answer", "conclusion")
-    }
+    } | {(check, part) for part, check in SEALS}
+
+
+def test_passes_a_receipt_made_while_the_peer_was_ahead_with_a_newer_list() -> None:
+    border = Border()
+    code = border.give(border.register())
+    asked = border.put([border.query(code)])
+    border.answering.adopt(newer_trust(), border.step())
+    answered = border.answer(asked)
+    border.step()
+    concluded = border.conclude(asked, answered)
+    receipt = border.receipt(asked[0], answered[0], concluded[0])
+    assert len(receipt.trust) == 1
+    assert checked(receipt).verdict is Verdict.PASS
+
+
+def test_passes_a_receipt_made_while_a_newer_list_was_adopted() -> None:
+    border = Border()
+    code = border.give(border.register())
+    asked = border.put([border.query(code)])
+    border.answering.adopt(newer_trust(version=3), border.step())
+    answered = border.answer(asked)
+    border.asking.adopt(newer_trust(version=3), border.step())
+    concluded = border.conclude(asked, answered)
+    receipt = border.receipt(asked[0], answered[0], concluded[0])
+    assert len(receipt.trust) == 2
+    assert checked(receipt).verdict is Verdict.PASS
+    without = replace(receipt, trust=receipt.trust[1:])
+    assert found(checked(without), Verdict.INDETERMINATE) == {(Check.TRUST_REFERENCE, "query")}
+
+
+def test_judges_a_peer_that_was_ahead_by_the_keys_that_the_conclusion_relies_on() -> None:
+    border = Border()
+    files = trust_files()
+    signers = journal_signers("XB", 2)
+    described = node_file("XB")
+    keys = tuple(key_entry("XB", signer) for signer in signers)
+    journal = replace(described.journal, keys=keys)
+    files["nodes/XB/node.json"] = msgspec.json.encode(replace(described, journal=journal))
+    code = border.give(border.register())
+    asked = border.put([border.query(code)])
+    border.answering.adopt(sample_trust(files, version=2), border.step())
+    border.answering.signers = signers
+    answered = border.answer(asked)
+    concluded = border.conclude(asked, answered)
+    report = checked(border.receipt(asked[0], answered[0], concluded[0]))
+    assert found(report) == {(Check.ANSWER_SEAL, "answer")}
+
+
+def test_refuses_what_was_said_after_the_countrys_own_role_had_expired() -> None:
+    trust = sample_trust(change=expiring("country-XB", START + SECOND_US))
+    report = checked(made(Border(trust=trust)))
+    assert found(report) == {(Check.TRUST_REFERENCE, "answer")}
 
 
 def test_refuses_another_list_of_the_same_version() -> None:
     other = extract(newer_trust(1).bundle, ("XA", "XB"))
-    report = checked(replace(made(), trust=other))
+    report = checked(replace(made(), trust=(other,)))
     assert found(report) == {
         (Check.TRUST_REFERENCE, part) for part in ("query", "answer", "conclusion")
     }
@@ -170,14 +234,7 @@ def test_refuses_what_was_said_under_an_expired_list() -> None:
     assert found(checked(made(border))) == {(Check.TRUST_REFERENCE, "answer")}
 
 
-@pytest.mark.parametrize(
-    ("part", "check"),
-    [
-        ("query", Check.QUERY_SEAL),
-        ("answer", Check.ANSWER_SEAL),
-        ("conclusion", Check.CONCLUSION_SEAL),
-    ],
-)
+@pytest.mark.parametrize(("part", "check"), SEALS)
 def test_refuses_each_seal_that_does_not_hold(part: str, check: Check) -> None:
     receipt = made()
     sealed: Sealed = getattr(receipt, part)
@@ -293,7 +350,7 @@ def test_refuses_a_conclusion_said_by_another_node() -> None:
         border.asking.seal(asked[0]),
         border.answering.seal(answered[0]),
         border.answering.seal(index),
-        extract(border.trust.bundle, ("XA", "XB")),
+        (extract(border.trust.bundle, ("XA", "XB")),),
     )
     assert found(checked(receipt)) == {(Check.CONCLUSION, "conclusion")}
 

@@ -22,6 +22,7 @@ from node.wire.export import (
     read_records,
     write_records,
 )
+from tests.federation import key_entry
 from tests.journals import (
     XA,
     XB,
@@ -88,7 +89,7 @@ def changing_keys(seconds: int) -> SampleTrust:
         for key in content["journal"]["keys"]:
             key["valid_until"] = change_at
         content["journal"]["keys"] += [
-            {"verifier": str(signer.verifier), "valid_from": change_at}
+            msgspec.to_builtins(key_entry(node_id, signer)) | {"valid_from": change_at}
             for signer in journal_signers(node_id, 2)
         ]
         files[path] = msgspec.json.encode(content)

@@ -19,6 +19,7 @@ from node.wire.codec import decode_statement
 from node.wire.export import (
     CounterpartRecord,
 )
+from tests.federation import changed_agreement
 from tests.journals import (
     XA,
     XB,
@@ -280,9 +281,8 @@ def test_tells_a_query_still_open_from_one_forgotten() -> None:
 def test_finds_a_query_without_an_agreement_that_covers_it(
     changes: dict[str, object],
 ) -> None:
-    files = trust_files()
-    name = "agreements/xa-xb.json"
-    files[name] = files[name].replace(b'"licensing",', b"")
+    purposes = ["employment", "enrolment"]
+    files = changed_agreement(trust_files(), "xa-xb", purposes=purposes)
     border = Border(trust=sample_trust(files))
     query = replace(border.query(border.give(border.register())), **changes)
     border.answering.commit(border.now)

@@ -5,7 +5,8 @@ from collections import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from node.edge.metrics import Gauges, Metrics
-from tests.world import DAY_US, FakeClock, FixedTrust
+from node.model.expiry import Expiry
+from tests.world import DAY_US, START, FakeClock, FixedTrust
 
 
 class _Counted:
@@ -26,7 +27,7 @@ class _Counted:
     async def measure(self) -> Gauges:
         return self.gauges
 
-    async def read(self, name: str, **labels: str) -> float | None:
+    async def read(self, name: str, /, **labels: str) -> float | None:
         """Scrape, and return one sample."""
         text = (await self.metrics.text()).decode()
         for family in text_string_to_metric_families(text):
@@ -54,6 +55,21 @@ async def test_tells_heights_as_they_are_now() -> None:
     assert await counted.read("symbolon_open_questions") == 2
     assert await counted.read("symbolon_trust_list_version") == 1
     assert await counted.read("symbolon_trust_list_expires_in_seconds") == 30 * DAY_US / 1e6 - 60
+
+
+async def test_tells_how_fresh_the_trust_list_is_and_what_ends_when() -> None:
+    counted = _Counted()
+    assert await counted.read("symbolon_trust_list_age_seconds") is None
+    end = Expiry("role", "country-XB", START + DAY_US, DAY_US)
+    counted.gauges = Gauges(
+        0, 0, trust_age_us=5_000_000, trust_failures=3, trust_faults=2, ends=[end]
+    )
+    counted.clock.advance(60)
+    assert await counted.read("symbolon_trust_list_age_seconds") == 5
+    assert await counted.read("symbolon_trust_refresh_failures") == 3
+    assert await counted.read("symbolon_trust_list_faults") == 2
+    ends_in = await counted.read("symbolon_expires_in_seconds", kind="role", name="country-XB")
+    assert ends_in == DAY_US / 1e6 - 60
 
 
 async def test_counts_requests_by_route_and_status() -> None:

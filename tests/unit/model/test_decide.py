@@ -33,7 +33,7 @@ _QUERY = Query(
     agreement=AgreementReference("xa-xb", 1),
 )
 _AGREEMENT = Agreement(
-    "xa-xb", 1, frozenset({"XA", "XB"}), 0, None, frozenset({Purpose.EMPLOYMENT})
+    "xa-xb", 1, frozenset({"XA", "XB"}), 0, None, frozenset({Purpose.EMPLOYMENT}), START + DAY_US
 )
 _GIVEN = ConsentGiven(
     code_digest=b"d" * 32,

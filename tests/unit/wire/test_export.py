@@ -21,7 +21,7 @@ from node.wire.export import (
 from tests.journals import Border, every_outcome
 
 HEADER = Header("XA", "xa.symbolon.example/journal")
-BUNDLE = TrustBundle(b"list\n", {"policy.json": b"{}", "nodes/XA/node.json": b"{}"})
+BUNDLE = TrustBundle({"snapshot.json": b"{}"}, {"policy.json": b"{}", "nodes/XA/node.json": b"{}"})
 ENTRY = Entry(0, bytes(32), b"statement")
 CHECKPOINT = OwnCheckpoint(1, b"note\n")
 COUNTERPART = CounterpartRecord(0, "XB", Sealed(b"said", bytes(32), 7, bytes(64), b"peer note\n"))
@@ -95,14 +95,14 @@ def test_refuses_whatever_follows_the_last_record() -> None:
 
 
 def test_refuses_a_record_over_its_bound_before_reading_it() -> None:
-    stream = io.BytesIO(b"\x81\x80\x40" + bytes(RECORD_SIZE_MAX_BYTES + 1))
-    with pytest.raises(Refusal, match="byte 0: a record is over 1048576 bytes"):
+    stream = io.BytesIO(b"\x81\x80\x80\x08" + bytes(RECORD_SIZE_MAX_BYTES + 1))
+    with pytest.raises(Refusal, match="byte 0: a record is over 16777216 bytes"):
         next(read_records(stream))
-    assert stream.tell() == 3
+    assert stream.tell() == 4
 
 
 def test_refuses_to_write_a_record_that_no_reader_would_accept() -> None:
-    bundle = TrustBundle(b"list\n", {"large.json": bytes(RECORD_SIZE_MAX_BYTES)})
+    bundle = TrustBundle({}, {"large.json": bytes(RECORD_SIZE_MAX_BYTES)})
     with pytest.raises(Refusal, match="record 1 has"):
         write_records([HEADER, bundle], io.BytesIO())
 

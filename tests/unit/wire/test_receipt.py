@@ -40,7 +40,9 @@ def test_is_a_json_file_that_other_tools_read(receipt: Receipt) -> None:
     assert list(content) == ["format", "query", "answer", "conclusion", "trust"]
     assert content["format"] == "symbolon-receipt/1"
     assert content["query"]["proof"].startswith("c2sp.org/tlog-proof@v1\nindex ")
-    assert list(content["trust"]["files"]) == sorted(receipt.trust.files)
+    (trust,) = content["trust"]
+    assert list(trust["files"]) == sorted(receipt.trust[0].files)
+    assert list(trust["metadata"]) == sorted(receipt.trust[0].metadata)
     assert rendered(content) == encode_receipt(receipt)
 
 
@@ -65,6 +67,7 @@ def test_refuses_every_other_way_to_write_the_same(receipt: Receipt) -> None:
 def test_refuses_a_key_that_it_does_not_know(receipt: Receipt, part: tuple[str, ...]) -> None:
     content = json.loads(encode_receipt(receipt))
     there = content[part[0]] if part else content
+    there = there[0] if isinstance(there, list) else there
     there["extra"] = "x"
     assert "extra" in refusal(rendered(content)).reason
 
@@ -81,15 +84,16 @@ def test_refuses_a_key_that_it_does_not_know(receipt: Receipt, part: tuple[str, 
         ("answer", "salt", "YWFh", "answer.salt"),
         ("conclusion", "proof", "", "conclusion.proof"),
         ("conclusion", "proof", "c2sp.org/tlog-proof@v1\nindex 0\n\nx\n", "conclusion.proof"),
-        ("trust", "files", [], "trust.files"),
-        ("trust", "list", None, "trust.list"),
+        ("trust", "files", [], "trust[0].files"),
+        ("trust", "metadata", None, "trust[0].metadata"),
     ],
 )
 def test_refuses_each_field_that_is_not_what_it_should_be(
     receipt: Receipt, part: str, field: str, value: object, reason: str
 ) -> None:
     content = json.loads(encode_receipt(receipt))
-    content[part][field] = value
+    there = content[part]
+    (there[0] if isinstance(there, list) else there)[field] = value
     assert reason in refusal(rendered(content)).reason
 
 
@@ -107,11 +111,11 @@ def test_refuses_what_is_no_json_of_this_form_at_all() -> None:
 
 def test_refuses_a_receipt_over_its_bound_unread(receipt: Receipt) -> None:
     assert "over" in refusal(b" " * (RECEIPT_SIZE_MAX_BYTES + 1)).reason
-    large = TrustBundle(receipt.trust.note, {"policy.json": b"x" * RECEIPT_SIZE_MAX_BYTES})
+    large = TrustBundle({}, {"policy.json": b"x" * RECEIPT_SIZE_MAX_BYTES})
     with pytest.raises(Refusal, match="over"):
-        encode_receipt(replace(receipt, trust=large))
+        encode_receipt(replace(receipt, trust=(large,)))
 
 
 def test_refuses_to_write_files_that_are_no_text(receipt: Receipt) -> None:
     with pytest.raises(Refusal, match="UTF-8"):
-        encode_receipt(replace(receipt, trust=TrustBundle(b"\xff", {})))
+        encode_receipt(replace(receipt, trust=(TrustBundle({"1.root.json": b"\xff"}, {}),)))

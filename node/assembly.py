@@ -4,14 +4,13 @@
 `running_node`  all of it: store → journal → peers → doors → schedule, stopped in reverse
 """
 
-import asyncio
 import base64
 import gc
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,41 +18,58 @@ import structlog
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from node.edge.bodies import Fitness
-from node.edge.metrics import Gauges
+from node.audit.paper import print_receipt
+from node.audit.receipt import check_receipt
+from node.edge.health import Health
 from node.edge.rest import Doors, application, listening
-from node.edge.rpc import NodeService, rpc_door
+from node.edge.rpc import NodeService, Peering, rpc_door
 from node.edge.schedule import Job, schedule
 from node.errors import Code, Refusal
 from node.flows.adopt_trust import adopt_or_restore, adopt_trust
 from node.flows.answer import Answering
 from node.flows.ask import Asking
-from node.flows.refresh_trust import Pace, TrustRefresh
+from node.flows.cosigned import Cosigned
+from node.flows.look import Looking
+from node.flows.look_back import LookBack, keep_high_water, require_high_water
+from node.flows.past_trust import PastTrust
+from node.flows.query_trust import QueryingTrust
+from node.flows.refresh_trust import Pace, RefreshState, TrustRefresh
 from node.flows.registry import Registry
 from node.flows.serve_trust import ServingTrust
 from node.flows.share import Sharing
+from node.flows.witness import Witnessing
+from node.flows.witness_ports import Neighbourhood
 from node.model.bounds import NODE_ID, pattern
+from node.model.cosignature import Cosigner
 from node.model.merkle import EMPTY_ROOT
 from node.model.note import Checkpoint, sign_checkpoint
 from node.model.possession import journal_key_bytes, possession_message
 from node.model.quota import Allowance
-from node.model.trust import CertificateEntry, JournalEntry, JournalKeyEntry, NodeFile
+from node.model.trust import (
+    CertificateEntry,
+    JournalEntry,
+    JournalKeyEntry,
+    NodeFile,
+    require_own_origin,
+)
 from node.peers.client import GrpcPeers
 from node.peers.mirrors import Mirror, TrustMirrors
 from node.settings import Settings
 from node.store import schema
 from node.store.database import Database
 from node.store.employers import SqlEmployers
+from node.store.high_water import HighWaterFile
 from node.store.journal import Journal, create
-from node.store.keys import KeyFiles, make_keys, read_keys
+from node.store.keys import KeyFiles, Signer, make_keys, read_keys
 from node.store.ledger import SqlLedger
-from node.store.tls_identities import TlsIdentities
+from node.store.own_keys import JournalSigners, TlsIdentities
+from node.store.reading import JournalReader
+from node.store.tiles import SqlTiles
+from node.store.trust_archive import TrustArchive
 from node.store.trust_files import TrustDirectory, read_root
 from node.store.trust_mirror import TrustMirror
 
 _GRACE_S = 5.0
-_LOOK_HOLDS_US = 1_000_000
-_FAULTS_TOLD_MAX = 10
 _log = structlog.get_logger()
 
 
@@ -81,10 +97,14 @@ class OpenedNode(Struct, frozen=True):
     settings: Settings
     keys: KeyFiles
     ledger: SqlLedger
+    tiles: SqlTiles
+    reader: JournalReader
     employers: SqlEmployers
     trust: TrustDirectory
+    archive: TrustArchive
     registry: Registry
     sharing: Sharing
+    looking: Looking
 
 
 class RunningNode(Struct, frozen=True):
@@ -96,6 +116,8 @@ class RunningNode(Struct, frozen=True):
     grpc_port: int
     http_port: int
     refreshing: TrustRefresh
+    peering: Peering
+    look_back: LookBack
 
 
 def create_node(data: Path, settings: Settings) -> NodeFile:
@@ -104,9 +126,11 @@ def create_node(data: Path, settings: Settings) -> NodeFile:
     Returns the description that the federation puts on its trust list.
 
     Raises:
-        Refusal: CONFLICT where there is a node already.
+        Refusal: CONFLICT where there is a node already, MALFORMED where its id or its journal's
+            origin is none.
     """
     pattern(settings.node.id, "node.id", NODE_ID, "a node id, like XA")
+    require_own_origin(settings.node.origin, settings.node.id)
     path = data / settings.store.database
     if path.exists():
         raise Refusal(Code.CONFLICT, f"there is a journal in {path} already")
@@ -124,6 +148,7 @@ def create_node(data: Path, settings: Settings) -> NodeFile:
 
     try:
         database.write_now(make)
+        _high_water(data, settings).rise(note)
     finally:
         database.close()
     return describe(settings, keys)
@@ -131,30 +156,30 @@ def create_node(data: Path, settings: Settings) -> NodeFile:
 
 def describe(settings: Settings, keys: KeyFiles) -> NodeFile:
     """Return what peers must know of this node, each key with the proof that it is its own."""
-    node = settings.node.id
+    node, origin = settings.node.id, settings.node.origin
+    post_quantum = settings.seals.ml_dsa_44
     since = datetime.now(UTC).replace(microsecond=0)
-    signers = keys.signers(settings.node.origin, post_quantum=settings.seals.ml_dsa_44)
-    proofs = [
-        signer.prove(possession_message(node, journal_key_bytes(signer.verifier)))
-        for signer in signers
-    ]
+
+    def listed(signers: Sequence[Signer | Cosigner]) -> tuple[JournalKeyEntry, ...]:
+        return tuple(
+            JournalKeyEntry(
+                str(signer.verifier),
+                since,
+                _base64(signer.prove(possession_message(node, journal_key_bytes(signer.verifier)))),
+            )
+            for signer in signers
+        )
+
     return NodeFile(
         node=node,
         country=settings.node.country or settings.node.id,
         authority=settings.node.authority,
         endpoint=settings.listen.endpoint,
-        journal=JournalEntry(
-            settings.node.origin,
-            tuple(
-                JournalKeyEntry(str(signer.verifier), since, _base64(proof))
-                for signer, proof in zip(signers, proofs, strict=True)
-            ),
+        journal=JournalEntry(origin, listed(keys.signers(origin, post_quantum=post_quantum))),
+        tls=tuple(
+            CertificateEntry(pair.listed, since, _base64(pair.prove(node))) for pair in keys.tls
         ),
-        tls=(
-            CertificateEntry(
-                _base64(keys.tls_certificate_der), since, _base64(keys.prove_tls_key(node))
-            ),
-        ),
+        witness=listed(keys.cosigners(origin, post_quantum=post_quantum)),
     )
 
 
@@ -173,25 +198,41 @@ async def opened_node(data: Path, settings: Settings) -> AsyncIterator[OpenedNod
         raise Refusal(Code.UNKNOWN, f"there is no journal in {path}; run 'symbolon init'")
     node = settings.node
     keys = read_keys(data / settings.store.keys)
-    database = Database(_url(path))
-    signers = keys.signers(node.origin, post_quantum=settings.seals.ml_dsa_44)
-    journal = Journal(node.origin, signers, clock, os.urandom)
-    ledger = SqlLedger(database, journal, clock)
     root = read_root(data / settings.trust.root)
     trust = TrustDirectory(data / settings.trust.directory, root, clock)
+    signers = JournalSigners(
+        data / settings.store.keys,
+        node=node.id,
+        origin=node.origin,
+        post_quantum=settings.seals.ml_dsa_44,
+        trust=trust,
+        clock=clock,
+    )
+    database = Database(_url(path))
+    ledger = SqlLedger(database, Journal(node.origin, signers.now, clock, os.urandom), clock)
+    high_water = _high_water(data, settings)
     try:
         await ledger.open(node.id, node.origin)
+        with suppress(Refusal):  # the journal is held then, and whoever writes is told
+            await require_high_water(ledger.heads, high_water, node.origin)
         yield OpenedNode(
             settings=settings,
             keys=keys,
             ledger=ledger,
+            tiles=SqlTiles(database),
+            reader=JournalReader(database),
             employers=SqlEmployers(database, os.urandom),
             trust=trust,
+            archive=TrustArchive(database),
             registry=Registry(ledger, trust, node.id, clock),
             sharing=Sharing(ledger, trust, node.id, clock, os.urandom),
+            looking=Looking(ledger, trust, node.id, clock),
         )
     finally:
         await ledger.close()
+        if ledger.is_open and not ledger.heads.held:
+            with suppress(Refusal):
+                await keep_high_water(ledger.heads, high_water)
         database.close()
 
 
@@ -206,25 +247,30 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(opened_node(data, settings))
         ledger, trust = opened.ledger, opened.trust
-        identities = TlsIdentities(data / settings.store.keys, settings.node.id, trust, clock)
-        peers = GrpcPeers(
-            identities.now,
-            trust,
-            clock,
-            timeout_s=settings.exchange.peer_timeout_s,
-        )
+        identities, peers = _towards_peers(data, opened)
         stack.push_async_callback(peers.close)
         refreshing = _refreshing(data, opened, peers)
+        peering, look_back = _peering(data, opened, peers)
+        ledger.heads.hold("nothing is signed until this node has looked back", for_good=False)
         await _begin_with_a_list(opened, refreshing)
+        await look_back.at_start()
         asking, answering = _exchange(opened, peers)
-        mirror = TrustMirror(data / settings.trust.directory)
-        serving_trust = ServingTrust(settings.node.id, trust, clock, mirror.file)
-        service = NodeService(answering, ledger, serving_trust)
+        service = NodeService(answering, peering)
         rpc = await stack.enter_async_context(
             rpc_door(settings.listen.grpc, identities.now, trust, service, grace_s=_GRACE_S)
         )
-        ticking = await stack.enter_async_context(schedule(_jobs(opened, asking, refreshing)))
-        health = Health(ledger, refreshing, ticking)
+        ticking = await stack.enter_async_context(
+            schedule(_jobs(opened, asking, refreshing, peering, look_back))
+        )
+        health = Health(
+            journal=ledger,
+            head=ledger.heads,
+            witnessing=peering.witnessing,
+            refreshing=refreshing,
+            trust=trust,
+            ticking=ticking,
+            clock=clock,
+        )
         host, port = _address(settings.listen.http, "listen.http")
         doors = Doors(
             node=settings.node.id,
@@ -238,10 +284,16 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
             fitness=health.fitness,
             gauges=health.gauges,
             checkpoint=ledger.checkpoint,
+            upgraded=peering.cosigned.upgraded,
+            queries=_querying(opened),
+            tile=opened.tiles.read,
+            paper=_printing(data / settings.trust.root),
         )
         http_port = await stack.enter_async_context(listening(application(doors), host, port))
         _log.info("node_started", node=settings.node.id, grpc_port=rpc.port, http_port=http_port)
-        yield RunningNode(opened, asking, answering, rpc.port, http_port, refreshing)
+        yield RunningNode(
+            opened, asking, answering, rpc.port, http_port, refreshing, peering, look_back
+        )
         _log.info("node_stopping", node=settings.node.id)
 
 
@@ -269,58 +321,41 @@ async def _begin_with_a_list(opened: OpenedNode, refreshing: TrustRefresh) -> No
     refreshing.begin()
 
 
-class Health:
-    """Tells *alive* from *fit to answer*; a finding holds for a second, so looks cost little."""
+async def refresh_list(data: Path, opened: OpenedNode) -> RefreshState:
+    """Refresh the trust list of a node that is not running here; returns how it went.
 
-    def __init__(
-        self, ledger: SqlLedger, refreshing: TrustRefresh, ticking: Callable[[], bool]
-    ) -> None:
-        """Take what can fail."""
-        self._ledger = ledger
-        self._refreshing = refreshing
-        self._ticking = ticking
-        self._looking: asyncio.Task[Fitness] | None = None
-        self._looked_at = 0
+    Raises:
+        Refusal: why no mirror worked, or why what they have cannot be adopted.
+    """
+    _, peers = _towards_peers(data, opened)
+    try:
+        with suppress(Refusal):  # a peer is a mirror only for a node that has a list already
+            await adopt_or_restore_list(opened)
+        refreshing = _refreshing(data, opened, peers)
+        await refreshing.refresh()
+        return refreshing.state
+    finally:
+        await peers.close()
 
-    async def fitness(self) -> Fitness:
-        """Check that the journal can be written, the trust list counts and the schedule runs."""
-        now = clock()
-        if self._looking is None or not 0 <= now - self._looked_at < _LOOK_HOLDS_US:
-            self._looking, self._looked_at = asyncio.create_task(self._look()), now
-        return await asyncio.shield(self._looking)
 
-    async def _look(self) -> Fitness:
-        checks = {"journal": "writable", "trust_list": "", "schedule": "running"}
-        fit = True
-        try:
-            await self._ledger.try_writing()
-        except Refusal as refusal:
-            fit, checks["journal"] = False, refusal.reason
-        try:
-            checks["trust_list"] = self._refreshing.told()
-            if faults := self._refreshing.faults():
-                checks["trust_list_faults"] = "; ".join(faults[:_FAULTS_TOLD_MAX])
-        except Refusal as refusal:
-            fit, checks["trust_list"] = False, refusal.reason
-        if not self._ticking():
-            fit, checks["schedule"] = False, "stopped"
-        forked = self._ledger.forked_peers()
-        if forked:
-            checks["forked_peers"] = ", ".join(sorted(forked))
-        return Fitness(fit, checks)
+def _querying(opened: OpenedNode) -> QueryingTrust:
+    """Return what answers queries about the trust list."""
+    quota = opened.settings.quota
+    past = PastTrust(opened.archive, opened.trust)
+    return QueryingTrust(opened.trust, past, clock, Allowance(quota.query_burst, quota.query_per_s))
 
-    async def gauges(self) -> Gauges:
-        """Return the journal's size, the number of open questions and the trust list's state."""
-        size, open_questions = await self._ledger.heights()
-        refreshing, state = self._refreshing, self._refreshing.state
-        return Gauges(
-            journal_size=size,
-            open_questions=open_questions,
-            trust_age_us=None if state.succeeded_at is None else clock() - state.succeeded_at,
-            trust_failures=state.failures,
-            trust_faults=len(refreshing.faults()),
-            ends=refreshing.expiries(),
-        )
+
+def _printing(root: Path) -> Callable[[bytes], bytes]:
+    """Return what prints a receipt once it has checked it against a root file."""
+    return lambda receipt: print_receipt(receipt, check_receipt(receipt, read_root(root)))
+
+
+def _towards_peers(data: Path, opened: OpenedNode) -> tuple[TlsIdentities, GrpcPeers]:
+    """Return what the node presents to its peers, and the way to them."""
+    settings, trust = opened.settings, opened.trust
+    identities = TlsIdentities(data / settings.store.keys, settings.node.id, trust, clock)
+    timeout_s = settings.exchange.peer_timeout_s
+    return identities, GrpcPeers(identities.now, trust, clock, timeout_s=timeout_s)
 
 
 def _exchange(opened: OpenedNode, peers: GrpcPeers) -> tuple[Asking, Answering]:
@@ -375,7 +410,43 @@ def _refreshing(data: Path, opened: OpenedNode, peers: GrpcPeers) -> TrustRefres
     )
 
 
-def _jobs(opened: OpenedNode, asking: Asking, refreshing: TrustRefresh) -> list[Job]:
+def _peering(data: Path, opened: OpenedNode, peers: GrpcPeers) -> tuple[Peering, LookBack]:
+    """Return what nodes do for each other, and what looks back before this one signs."""
+    settings, heads, trust = opened.settings, opened.ledger.heads, opened.trust
+    node, origin = settings.node.id, settings.node.origin
+    about = Neighbourhood(node=node, heads=heads, peers=peers, trust=trust, clock=clock)
+    post_quantum = settings.seals.ml_dsa_44
+    verifiers = [key.verifier for key in opened.keys.signers(origin, post_quantum=post_quantum)]
+    look_back = LookBack(
+        about,
+        origin=origin,
+        keys=lambda: verifiers,
+        high_water=_high_water(data, settings),
+        timeout_s=settings.witness.ask_at_start_s,
+    )
+    cosigners = opened.keys.cosigners(origin, post_quantum=post_quantum)
+    mirror = TrustMirror(data / settings.trust.directory)
+    peering = Peering(
+        head=heads,
+        serving_trust=ServingTrust(node, trust, clock, mirror.file),
+        witnessing=Witnessing(about, cosigners),
+        cosigned=Cosigned(about, look_back),
+    )
+    return peering, look_back
+
+
+def _high_water(data: Path, settings: Settings) -> HighWaterFile:
+    name = settings.witness.high_water
+    return HighWaterFile(data / name if name else None)
+
+
+def _jobs(
+    opened: OpenedNode,
+    asking: Asking,
+    refreshing: TrustRefresh,
+    peering: Peering,
+    look_back: LookBack,
+) -> list[Job]:
     every = opened.settings.schedule
     # Whether it is time is the flow's to say; these are its looks at the clock.
     look_s = min(every.refresh_trust_s / 10, every.retry_trust_s / 2)
@@ -385,6 +456,9 @@ def _jobs(opened: OpenedNode, asking: Asking, refreshing: TrustRefresh) -> list[
         Job("end_share_codes", every.end_share_codes_s, opened.sharing.end_lapsed),
         Job("check_journal", every.check_journal_s, opened.ledger.check),
         Job("refresh_trust", look_s, refreshing.refresh_if_due),
+        Job("follow_peers", every.follow_peers_s, peering.witnessing.follow),
+        Job("collect_cosignatures", every.collect_cosignatures_s, peering.cosigned.collect),
+        Job("look_back", every.look_back_s, look_back.again),
     ]
 
 

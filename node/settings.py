@@ -72,7 +72,8 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[quota]`: token buckets: an API key's, a peer's and a requester's behind a peer.
 
-    `guess_*` bound how often one share code may be tried in vain, whoever tries.
+    `guess_*` bound how often one share code may be tried in vain, whoever tries; `query_*` what
+    one address may look up in the trust list.
     """
 
     key_burst: float = 20_000.0
@@ -83,6 +84,8 @@ class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     requester_per_s: float = 2_000.0
     guess_burst: float = 20.0
     guess_per_s: float = 1 / 600
+    query_burst: float = 200.0
+    query_per_s: float = 50.0
 
 
 class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +102,20 @@ class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     refresh_trust_s: float = 600.0
     retry_trust_s: float = 30.0
     retry_trust_max_s: float = 3600.0
+    follow_peers_s: float = 15.0
+    collect_cosignatures_s: float = 10.0
+    look_back_s: float = 5.0
+
+
+class WitnessSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[witness]`: how an old copy of the database is noticed.
+
+    `high_water` is a file outside it; empty: none. `ask_at_start_s` is how long peers are waited
+    for at the start.
+    """
+
+    high_water: str = "journal.high-water"
+    ask_at_start_s: float = 3.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,6 +129,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     exchange: ExchangeSettings = ExchangeSettings()
     quota: QuotaSettings = QuotaSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    witness: WitnessSettings = WitnessSettings()
 
 
 def load(data: Path) -> Settings:
@@ -135,6 +153,8 @@ def load(data: Path) -> Settings:
         for name in section.__struct_fields__:
             if not getattr(section, name) > 0:
                 raise Refusal(Code.MALFORMED, f"{path}: {name} must be more than 0")
+    if not settings.witness.ask_at_start_s > 0:
+        raise Refusal(Code.MALFORMED, f"{path}: witness.ask_at_start_s must be more than 0")
     if not settings.trust.mirror_timeout_s > 0:
         raise Refusal(Code.MALFORMED, f"{path}: trust.mirror_timeout_s must be more than 0")
     if not 0 < settings.exchange.answer_within_s <= 300:  # noqa: PLR2004 - the protocol's bound

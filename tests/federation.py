@@ -39,6 +39,7 @@ from tuf.api.metadata import (
 
 from node.errors import Code, Refusal
 from node.flows.ports import Trust
+from node.model.cosignature import Cosigner
 from node.model.note import Ed25519Signer, Mldsa44Signer
 from node.model.possession import journal_key_bytes, possession_message, prove_tls_key
 from node.model.trust import TrustBundle, TrustView, resolve
@@ -206,17 +207,15 @@ def node_file(node_id: str, endpoint: str = "") -> NodeFile:
     )
 
 
-def key_entry(
-    node_id: str, signer: Ed25519Signer | Mldsa44Signer, **changes: Any
-) -> JournalKeyEntry:
-    """Return how a node lists a journal key, with its proof of possession."""
+def key_entry(node_id: str, signer: Ed25519Signer | Cosigner, **changes: Any) -> JournalKeyEntry:
+    """Return how a node lists a journal or witness key, with its proof of possession."""
     return replace(
         JournalKeyEntry(str(signer.verifier), _SINCE, _proof(node_id, signer)), **changes
     )
 
 
 @functools.cache  # ML-DSA signs with fresh randomness; what is listed stays the same
-def _proof(node_id: str, signer: Ed25519Signer | Mldsa44Signer) -> str:
+def _proof(node_id: str, signer: Ed25519Signer | Cosigner) -> str:
     return _text(signer.prove(possession_message(node_id, journal_key_bytes(signer.verifier))))
 
 

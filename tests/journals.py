@@ -12,7 +12,6 @@ from datetime import date
 from msgspec.structs import replace
 
 from node.audit.findings import Check, Report, Verdict
-from node.audit.replay import replay
 from node.errors import Code
 from node.model.credential import Credential, Field, Status
 from node.model.decide import decide
@@ -44,6 +43,7 @@ from node.wire.codec import decode_statement, encode_statement
 from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint, Record
 from node.wire.receipt import Receipt
 from tests.federation import changed_agreement
+from tests.replaying import replay
 from tests.world import (
     SECOND_US,
     START,
@@ -344,6 +344,14 @@ def altered(
                 yield instead
         else:
             yield record
+
+
+def until(journal: Journal, size: int) -> Iterator[Record]:
+    """Yield a journal as it was exported when it had a size."""
+    for record in journal.records():
+        yield record
+        if isinstance(record, OwnCheckpoint) and record.size == size:
+            return
 
 
 def one_exchange() -> tuple[Border, int, int, int]:

@@ -109,7 +109,7 @@ class DiskShelf(Shelf):
             self._database.write_now(
                 lambda connection: create(connection, "XA", origin("XA"), note)
             )
-        journal = Journal(origin("XA"), signers, FakeClock(), self._randomness)
+        journal = Journal(origin("XA"), lambda: signers, FakeClock(), self._randomness)
         self.ledger = self.sql = SqlLedger(self._database, journal, FakeClock())
         await self.sql.open("XA", origin("XA"))
 

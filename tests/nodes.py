@@ -75,7 +75,7 @@ from tests.world import FakeClock, sample_credential, seeded_randomness
 CALL_TIMEOUT_S = 10.0
 REQUESTER = Requester("Werft Nord", "XB-HRB-1", "C30")
 BORN = sample_credential().birth_date
-_QUIET = ScheduleSettings(3600.0, 3600.0, 3600.0, 3600.0, 3600.0)
+_QUIET = ScheduleSettings(*[3600.0] * 10)
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 Signer = Ed25519Signer | Mldsa44Signer
@@ -97,11 +97,11 @@ class Home(Struct, frozen=True):
 
     @property
     def certificate_pem(self) -> bytes:
-        return read_keys(self.data / "keys").tls_certificate_pem
+        return read_keys(self.data / "keys").tls[0].certificate_pem
 
     @property
     def key_pem(self) -> bytes:
-        return read_keys(self.data / "keys").tls_key_pem
+        return read_keys(self.data / "keys").tls[0].key_pem
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Read the node's database from outside."""
@@ -134,25 +134,31 @@ class Federation:
         *,
         quota: QuotaSettings | None = None,
         exchange: ExchangeSettings | None = None,
+        origin_name: str = "",
     ) -> Home:
-        """Make a node with keys of its own, which nothing disturbs but what a test does."""
+        """Make a node with keys of its own, which nothing disturbs but what a test does.
+
+        With another `origin_name` it takes the place of the one that there was.
+        """
         settings = Settings(
-            node=NodeSettings(node_id, f"Authority of {node_id}", origin(node_id)),
+            node=NodeSettings(node_id, f"Authority of {node_id}", origin_name or origin(node_id)),
             listen=ListenSettings("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:1"),
             seals=SealSettings(self._post_quantum),
             exchange=exchange or ExchangeSettings(peer_timeout_s=CALL_TIMEOUT_S),
             quota=quota or QuotaSettings(),
             schedule=_QUIET,
         )
-        home = Home(self._base / node_id, settings, self.clock)
+        folder = node_id if not origin_name else f"{node_id} anew"
+        home = Home(self._base / folder, settings, self.clock)
         home.data.mkdir(parents=True)
         with _living_by(self.clock):
             described = assembly.create_node(home.data, settings)
         (home.data / "root.json").write_bytes(make_root())
         keys = tuple(replace(key, valid_from=_SINCE) for key in described.journal.keys)
         tls = tuple(replace(entry, valid_from=_SINCE) for entry in described.tls)
+        witness = tuple(replace(key, valid_from=_SINCE) for key in described.witness)
         journal = replace(described.journal, keys=keys)
-        self.write_node(replace(described, journal=journal, tls=tls))
+        self.write_node(replace(described, journal=journal, tls=tls, witness=witness))
         self._homes.append(home)
         return home
 
@@ -287,7 +293,9 @@ class Log:
     def counterpart(self, sealed: Sealed) -> Counterpart:
         """Return a statement sealed under the newest checkpoint as its receiver keeps it."""
         stands_for = commitment(sealed.statement, sealed.salt)
-        return Counterpart(self.node_id, stands_for, sealed, self.size, self.root)
+        return Counterpart(
+            self.node_id, origin(self.node_id), stands_for, sealed, self.size, self.root
+        )
 
 
 def query_to(audience: str, asker: str, now: int, **changes: Any) -> Query:

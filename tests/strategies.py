@@ -15,8 +15,11 @@ from node.model.credential import (
 )
 from node.model.statement import (
     ANSWER_WITHIN_MAX_US,
+    AccessFilter,
+    AccessKind,
     AgreementReference,
     Answer,
+    AuditAccess,
     Body,
     Conclusion,
     ConsentEnd,
@@ -121,6 +124,17 @@ consents_given = st.builds(
 references = st.builds(TrustReference, st.integers(1, INDEX_MAX), digests)
 
 
+access_filters = st.builds(
+    AccessFilter,
+    st.booleans(),
+    st.none() | node_ids,
+    st.none() | times,
+    st.none() | times,
+    st.none() | st.integers(10, 19),
+    st.none() | st.sampled_from(Outcome),
+)
+
+
 def bodies(said_at: int) -> st.SearchStrategy[Body]:
     """Return bodies of every kind for a statement said at a time."""
     return st.one_of(
@@ -133,6 +147,7 @@ def bodies(said_at: int) -> st.SearchStrategy[Body]:
         consents_given,
         st.builds(ConsentEnded, digests, st.sampled_from(ConsentEnd)),
         st.builds(TrustAdopted, references),
+        st.builds(AuditAccess, st.sampled_from(AccessKind), texts(200), texts(500), access_filters),
     )
 
 

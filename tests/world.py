@@ -29,6 +29,7 @@ from node.flows.ports import (
 )
 from node.model.credential import AssessmentMethod, AwardType, Credential, Status, Unit
 from node.model.decide import Consent
+from node.model.fork import Fork
 from node.model.merkle import Tile, Tree, leaf_hash
 from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.registry import RegistryState
@@ -194,7 +195,7 @@ class MemoryLedger(Ledger):
         self._tiles: dict[tuple[int, int], Tile] = {}
         self._tree = Tree(0, self._read_tile)
         self._notes: dict[int, bytes] = {0: self._sign()}
-        self._roots: dict[tuple[str, int], bytes] = {}
+        self._roots: dict[tuple[str, int], tuple[bytes, bytes]] = {}
         self._forked: frozenset[str] = frozenset()
         self._writing = asyncio.Lock()
 
@@ -293,13 +294,13 @@ class MemoryLedger(Ledger):
         self._books = books
 
     def _see(self, counterpart: Counterpart) -> None:
-        peer = counterpart.peer
-        root = self._roots.setdefault((peer, counterpart.size), counterpart.root)
-        if root != counterpart.root:
-            self._forked |= {peer}
-            self.evidence.append(Evidence(peer, "fork", counterpart.sealed.checkpoint))
-        if peer in self._forked:
-            raise Refusal(Code.UNTRUSTED, f"the journal of {peer} is forked")
+        peer, name, note = counterpart.peer, counterpart.origin, counterpart.sealed.checkpoint
+        first = self._roots.setdefault((name, counterpart.size), (counterpart.root, note))
+        if first[0] != counterpart.root and name not in self._forked:
+            self._forked |= {name}
+            self.evidence.append(Evidence(peer, name, "fork", Fork(first[1], note).render()))
+        if name in self._forked:
+            raise Refusal(Code.UNTRUSTED, f"the journal {name} is forked")
 
     def _sign(self) -> bytes:
         checkpoint = Checkpoint(origin(self.node_id), self._tree.size, self._tree.root())
@@ -396,7 +397,7 @@ class MemoryLedger(Ledger):
             raise Refusal(Code.DEFECT, "the entries do not add up to the checkpoint")
         return again.size
 
-    def forked_peers(self) -> frozenset[str]:
+    def forked_journals(self) -> frozenset[str]:
         return self._forked
 
 

@@ -7,12 +7,38 @@ held; FAIL that it was made and did not; INDETERMINATE that what is needed to ma
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
+from node.audit.checks import TITLES, Check
+
+__all__ = [
+    "FINDINGS_MAX",
+    "SPAN",
+    "TITLES",
+    "Check",
+    "CheckCount",
+    "Finding",
+    "Findings",
+    "JournalSummary",
+    "Place",
+    "Report",
+    "Verdict",
+    "in_a_line",
+    "render_json",
+    "render_lines",
+    "span_in_words",
+]
+
 FINDINGS_MAX: Final = 1000
 """Findings kept of each verdict; those beyond are counted."""
+
+SPAN: Final = "{span}"
+"""In the sentence of what recurs: where its largest extent stands, in words."""
+
+_KEPT_MAX: Final = 2  # times FINDINGS_MAX, before the least are let go
+_RECURRING_MAX: Final = 65_536
 
 
 class Verdict(StrEnum):
@@ -21,71 +47,6 @@ class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105 - the field's word for a check that held
     FAIL = "FAIL"
     INDETERMINATE = "INDETERMINATE"
-
-
-class Check(StrEnum):
-    """What is checked; the value is stable and is what scripts see."""
-
-    FORMAT = "format"
-    TRUST_LIST = "trust-list"
-    OWNER = "owner"
-    ENTRY_ORDER = "entry-order"
-    STATEMENT = "statement"
-    SPEAKER = "speaker"
-    TIME_ORDER = "time-order"
-    TRUST_REFERENCE = "trust-reference"
-    CHECKPOINT_ORDER = "checkpoint-order"
-    CHECKPOINT_SIGNATURE = "checkpoint-signature"
-    CHECKPOINT_ROOT = "checkpoint-root"
-    JOURNAL_END = "journal-end"
-    REGISTRY = "registry"
-    QUERY_SEAL = "query-seal"
-    ANSWER_SEAL = "answer-seal"
-    CONCLUSION_SEAL = "conclusion-seal"
-    PARTIES = "parties"
-    ANSWERS_QUERY = "answers-query"
-    TIMES = "times"
-    DISCLOSURE = "disclosure"
-    AGREEMENT = "agreement"
-    AGREEMENT_NAMED = "agreement-named"
-    CONCLUSION = "conclusion"
-    ANSWERED_ONCE = "answered-once"
-    RECOMPUTED = "recomputed"
-    SETTLED = "settled"
-    BOTH_SIDES = "both-sides"
-    ONE_TREE = "one-tree"
-
-
-TITLES: Final = {
-    Check.FORMAT: "the file reads from its first to its last byte",
-    Check.TRUST_LIST: "trust lists are signed by the federation's root and complete",
-    Check.OWNER: "the journal is that of a node on the trust list",
-    Check.ENTRY_ORDER: "entries follow each other without a gap",
-    Check.STATEMENT: "statements read strictly",
-    Check.SPEAKER: "statements are said by the journal's owner",
-    Check.TIME_ORDER: "times do not go back",
-    Check.TRUST_REFERENCE: "statements name a trust list in force at the node",
-    Check.CHECKPOINT_ORDER: "checkpoints grow and stand after what they cover",
-    Check.CHECKPOINT_SIGNATURE: "checkpoints carry the node's signatures",
-    Check.CHECKPOINT_ROOT: "checkpoints are those of the entries",
-    Check.JOURNAL_END: "the last entry stands under a checkpoint",
-    Check.REGISTRY: "registry and consent events fit what came before",
-    Check.QUERY_SEAL: "queries stand in the asking node's journal",
-    Check.ANSWER_SEAL: "answers stand in the answering node's journal",
-    Check.CONCLUSION_SEAL: "the conclusion stands in the asking node's journal",
-    Check.PARTIES: "asking and answering node are who they should be",
-    Check.ANSWERS_QUERY: "answers answer the query beside them, at their own position",
-    Check.TIMES: "answers were given in time",
-    Check.DISCLOSURE: "answers show only what was asked for",
-    Check.AGREEMENT: "queries name an agreement in force that covers their purpose",
-    Check.AGREEMENT_NAMED: "the query names the agreement that it relies on",
-    Check.CONCLUSION: "conclusions say what the query and the answer say",
-    Check.ANSWERED_ONCE: "no query is answered twice",
-    Check.RECOMPUTED: "answers are those that the registry gives",
-    Check.SETTLED: "every query is concluded or given up",
-    Check.BOTH_SIDES: "what one journal holds of another stands in the other",
-    Check.ONE_TREE: "a node showed its peers the checkpoints of the journal it gave",
-}
 
 
 class Place(Struct, frozen=True):
@@ -99,12 +60,35 @@ class Place(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """One check that failed or could not be made: where, and why in one sentence."""
+    """One check that failed or could not be made: where, and why in one sentence.
+
+    Attributes:
+        beside: other places that it rests on, in the other journals for the most part.
+        at_fault: nodes whose own sealed words show that the fault is theirs.
+        not_shown: nodes that may be at fault, with nothing to show it by.
+        weight: ranks findings of one check; the heaviest comes first.
+        times: how often this recurred; `place` is the first and the last of `beside` the last.
+    """
 
     check: Check
     verdict: Verdict
     place: Place
     sentence: str
+    beside: tuple[Place, ...] = ()
+    at_fault: tuple[str, ...] = ()
+    not_shown: tuple[str, ...] = ()
+    weight: int = 0
+    times: int = 1
+
+    @property
+    def blame(self) -> str:
+        """Who can be shown to be at fault and who cannot, in words; empty where nobody is named."""
+        said = []
+        if self.at_fault:
+            said.append(f"shown to be at fault: {', '.join(self.at_fault)}")
+        if self.not_shown:
+            said.append(f"fault not shown: {', '.join(self.not_shown)}")
+        return "; ".join(said)
 
 
 class CheckCount(Struct, frozen=True):
@@ -189,29 +173,63 @@ class Report(Struct, frozen=True):
         return f"and {self.left_out:,} more findings that are counted, but not listed"
 
 
+class _Recurrence(NamedTuple):
+    """What recurs: how often, how far at most, where first and last."""
+
+    times: int
+    most: int
+    first: Place
+    last: Place
+
+
+_GRAVEST: Final = (
+    Check.CHECKPOINT_ROOT,
+    Check.ONE_TREE,
+    Check.BOTH_SIDES,
+    Check.LEFT_OUT,
+    Check.ANSWERS_DIFFER,
+    Check.RECOMPUTED,
+)
+_RANKS: Final = {
+    check: rank
+    for rank, check in enumerate((*_GRAVEST, *(one for one in Check if one not in _GRAVEST)))
+}
+_Recurring = tuple[Check, Verdict, str, str, tuple[str, ...], tuple[str, ...]]
+
+
 class Findings:
-    """Gathers verdicts while an audit runs; memory is bounded."""
+    """Gathers verdicts while an audit runs; memory is bounded.
+
+    What several have gathered can be added up; the report is the same in whatever order.
+
+    Attributes:
+        held: how often each check held.
+        counts: how often each came to another verdict.
+        kept: the findings of each verdict, not more than twice as many as are listed.
+        recurring: what is one finding however often it recurs.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing checked."""
-        self._passed: Counter[Check] = Counter()
-        self._counts: Counter[tuple[Check, Verdict]] = Counter()
-        self._kept: dict[Verdict, list[Finding]] = {
+        self.held: Counter[Check] = Counter()
+        self.counts: Counter[tuple[Check, Verdict]] = Counter()
+        self.kept: dict[Verdict, list[Finding]] = {
             Verdict.FAIL: [],
             Verdict.INDETERMINATE: [],
         }
+        self.recurring: dict[_Recurring, _Recurrence] = {}
 
-    def passed(self, check: Check) -> None:
-        """Record that a check held."""
-        self._passed[check] += 1
+    def passed(self, check: Check, times: int = 1) -> None:
+        """Record that a check held, once or more often."""
+        self.held[check] += times
 
     def failed(self, check: Check, place: Place, sentence: str) -> None:
         """Record that a check did not hold."""
-        self._keep(Finding(check, Verdict.FAIL, place, sentence))
+        self.add(Finding(check, Verdict.FAIL, place, sentence))
 
     def undetermined(self, check: Check, place: Place, sentence: str) -> None:
         """Record that a check could not be made."""
-        self._keep(Finding(check, Verdict.INDETERMINATE, place, sentence))
+        self.add(Finding(check, Verdict.INDETERMINATE, place, sentence))
 
     def judge(self, check: Check, place: Place, faults: Iterable[str]) -> bool:
         """Record a check by its faults, PASS where there is none; tell whether it held."""
@@ -220,33 +238,130 @@ class Findings:
             self.failed(check, place, fault)
             held = False
         if held:
-            self._passed[check] += 1
+            self.held[check] += 1
         return held
+
+    def add(self, finding: Finding) -> None:
+        """Record a finding."""
+        self.counts[finding.check, finding.verdict] += 1
+        self._keep(finding)
+
+    def recur(self, finding: Finding, extent_us: int = 0) -> None:
+        """Record what is one finding however often it recurs in a journal.
+
+        Args:
+            finding: alike but for its place; `SPAN` in its sentence stands for the largest extent.
+            extent_us: how far it went this time.
+        """
+        self.counts[finding.check, finding.verdict] += 1
+        key = (
+            finding.check,
+            finding.verdict,
+            finding.place.journal,
+            finding.sentence,
+            finding.at_fault,
+            finding.not_shown,
+        )
+        self._recur(key, _Recurrence(1, extent_us, finding.place, finding.place))
+
+    def merge(self, other: "Findings") -> None:
+        """Add what another has gathered."""
+        self.held.update(other.held)
+        self.counts.update(other.counts)
+        for kept in other.kept.values():
+            for finding in kept:
+                self._keep(finding)
+        for key, recurrence in other.recurring.items():
+            self._recur(key, recurrence)
+
+    def count(self, check: Check) -> CheckCount:
+        """Return how often a check was made so far, by verdict."""
+        return CheckCount(
+            check,
+            self.held[check],
+            self.counts[check, Verdict.FAIL],
+            self.counts[check, Verdict.INDETERMINATE],
+        )
 
     def report(self, journals: Iterable[JournalSummary] = ()) -> Report:
         """Return what has been found so far."""
-        counts = tuple(
-            CheckCount(
-                check,
-                self._passed[check],
-                self._counts[check, Verdict.FAIL],
-                self._counts[check, Verdict.INDETERMINATE],
-            )
-            for check in Check
-        )
-        findings = (*self._kept[Verdict.FAIL], *self._kept[Verdict.INDETERMINATE])
+        ranked = {verdict: list(kept) for verdict, kept in self.kept.items()}
+        for key, recurrence in self.recurring.items():
+            ranked[key[1]].append(_recurred(key, recurrence))
+        findings = []
+        for some in ranked.values():
+            findings += sorted(some, key=_rank)[:FINDINGS_MAX]
+        counts = map(self.count, Check)
+        listed = sum(finding.times for finding in findings)
         return Report(
             tuple(made for made in counts if made.passed or made.failed or made.undetermined),
-            findings,
-            self._counts.total() - len(findings),
+            tuple(findings),
+            self.counts.total() - listed,
             tuple(journals),
         )
 
     def _keep(self, finding: Finding) -> None:
-        self._counts[finding.check, finding.verdict] += 1
-        kept = self._kept[finding.verdict]
-        if len(kept) < FINDINGS_MAX:
-            kept.append(finding)
+        kept = self.kept[finding.verdict]
+        kept.append(finding)
+        if len(kept) > FINDINGS_MAX * _KEPT_MAX:
+            kept.sort(key=_rank)
+            del kept[FINDINGS_MAX:]
+
+    def _recur(self, key: _Recurring, new: _Recurrence) -> None:
+        known = self.recurring.get(key)
+        if known is None and len(self.recurring) >= _RECURRING_MAX:
+            return  # counted, as whatever else is beyond what is listed
+        if known is not None:
+            new = _Recurrence(
+                known.times + new.times,
+                max(known.most, new.most),
+                min(known.first, new.first, key=_position),
+                max(known.last, new.last, key=_position),
+            )
+        self.recurring[key] = new
+
+
+def _position(place: Place) -> int:
+    return -1 if place.index is None else place.index
+
+
+def _rank(finding: Finding) -> tuple[int, int, str, int, str, str]:
+    """Order findings of one verdict: by check, the gravest first, then by weight, then by place."""
+    beside = " ".join(map(str, finding.beside))
+    place = finding.place
+    return (
+        _RANKS[finding.check],
+        -finding.weight,
+        place.journal,
+        _position(place),
+        finding.sentence,
+        beside,
+    )
+
+
+def _recurred(key: _Recurring, recurrence: _Recurrence) -> Finding:
+    check, verdict, _, sentence, at_fault, not_shown = key
+    beside = () if recurrence.last == recurrence.first else (recurrence.last,)
+    return Finding(
+        check,
+        verdict,
+        recurrence.first,
+        sentence.replace(SPAN, span_in_words(recurrence.most)),
+        beside,
+        at_fault,
+        not_shown,
+        recurrence.most,
+        recurrence.times,
+    )
+
+
+def span_in_words(span_us: int) -> str:
+    """Return a span of time as people say it, in its largest unit: 1.5 s, 12 min, 3 h, 40 days."""
+    seconds = span_us / 1_000_000
+    for size, unit, up_to in ((1, "s", 120), (60, "min", 120), (3600, "h", 48)):
+        if seconds < size * up_to:
+            return f"{seconds / size:.{1 if size == 1 else 0}f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"
 
 
 def render_lines(report: Report) -> list[str]:
@@ -256,14 +371,22 @@ def render_lines(report: Report) -> list[str]:
         f"{count.verdict:<13}  {TITLES[count.check]} ({count.made:,} checked)"
         for count in report.checks
     ]
-    lines += [
-        f"{finding.verdict}: {finding.place}: {finding.check}: {finding.sentence}"
-        for finding in report.findings
-    ]
+    lines += [f"{finding.verdict}: {in_a_line(finding)}" for finding in report.findings]
     if report.omission:
         lines.append(report.omission)
     lines.append(f"{report.verdict}: {report.totals}")
     return lines
+
+
+def in_a_line(finding: Finding) -> str:
+    """Return a finding without its verdict: place, check, sentence, how often, who is at fault."""
+    line = f"{finding.place}: {finding.check}: {finding.sentence}"
+    if finding.times > 1:
+        line += f" ({finding.times:,} times"
+        line += f", up to {finding.beside[-1]})" if finding.beside else ")"
+    elif finding.beside:
+        line += f" (beside {', '.join(map(str, finding.beside))})"
+    return f"{line} [{finding.blame}]" if finding.blame else line
 
 
 def render_json(report: Report) -> dict[str, Any]:
@@ -292,6 +415,12 @@ def render_json(report: Report) -> dict[str, Any]:
                 "journal": finding.place.journal,
                 "index": finding.place.index,
                 "sentence": finding.sentence,
+                "beside": [
+                    {"journal": place.journal, "index": place.index} for place in finding.beside
+                ],
+                "at_fault": list(finding.at_fault),
+                "not_shown": list(finding.not_shown),
+                "times": finding.times,
             }
             for finding in report.findings
         ],

@@ -5,7 +5,8 @@
 3. each statement names one of them, and was said before that expired; an answer may name another,
    since the peer may have been ahead: then the one that the conclusion names decides
 4. each statement stands in its speaker's journal, under a checkpoint with the signatures that
-   its trust list requires, by keys that counted when it was said
+   its trust list requires, by keys that counted when it was said; that checkpoint carries valid
+   cosignatures of as many other members as the list requires
 5. query, answer and conclusion belong together: parties, commitments, times, fields, outcome
 
 Where a check needs something that an earlier one did not yield, it is INDETERMINATE.
@@ -19,6 +20,7 @@ from msgspec import Struct
 from node.audit.exchange import (
     Answered,
     Asked,
+    Concluded,
     conclusion_faults,
     deadline_faults,
     disclosure_faults,
@@ -64,6 +66,7 @@ _AFTER_FORMAT: Final = (
     Check.STATEMENT,
     Check.TRUST_REFERENCE,
     *_SEAL_CHECKS.values(),
+    Check.WITNESSES,
     *_PAIR_CHECKS,
     Check.AGREEMENT_NAMED,
     Check.CONCLUSION,
@@ -141,22 +144,14 @@ class _Examination:
         query = self._read("query", receipt.query, Query)
         answer = self._read("answer", receipt.answer, Answer)
         conclusion = self._read("conclusion", receipt.conclusion, Conclusion)
-        asked = query and Asked(
-            query[0],
-            query[1],
-            commitment(receipt.query.statement, receipt.query.salt),
-            receipt.query.index,
-        )
-        answered = answer and Answered(
-            answer[0],
-            answer[1],
-            commitment(receipt.answer.statement, receipt.answer.salt),
-            receipt.answer.index,
-        )
-        self._relate(asked, answered, conclusion)  # 5
-        if asked is None or answered is None or conclusion is None:
+        self._relate(
+            query and Asked.of(receipt.query.index, _stands_for(receipt.query), *query),
+            answer and Answered.of(receipt.answer.index, _stands_for(receipt.answer), *answer),
+            conclusion and Concluded.of(receipt.conclusion.index, *conclusion),
+        )  # 5
+        if query is None or answer is None or conclusion is None:
             return CheckedReceipt(self._findings.report(), None)
-        facts = self._facts(asked, answered, conclusion[0])
+        facts = self._facts(query, answer, conclusion[0])
         return CheckedReceipt(self._findings.report(), facts)
 
     def _resolve(self, root: bytes, at: int) -> dict[TrustReference, TrustView]:
@@ -187,7 +182,7 @@ class _Examination:
             statement = decode_statement(sealed.statement)
         except Refusal as refusal:
             findings.failed(Check.STATEMENT, place, refusal.reason)
-            for check in (Check.TRUST_REFERENCE, _SEAL_CHECKS[name]):
+            for check in (Check.TRUST_REFERENCE, _SEAL_CHECKS[name], Check.WITNESSES):
                 findings.undetermined(check, place, "the statement cannot be read")
             return None
         self._check_reference(place, statement)  # 3
@@ -226,10 +221,12 @@ class _Examination:
     def _check_seal(self, check: Check, place: Place, sealed: Sealed, statement: Statement) -> None:
         trust = self._lists.get(statement.trust, self._decisive)
         if trust is None:
-            self._findings.undetermined(
-                check, place, "there is no trust list that holds, so no key to check with"
-            )
+            for one in (check, Check.WITNESSES):
+                self._findings.undetermined(
+                    one, place, "there is no trust list that holds, so no key to check with"
+                )
             return
+        self._check_witnesses(place, sealed, statement, trust)
         try:
             speaker = trust.node(statement.speaker)
             self._seals.check(trust, speaker, sealed, statement.said_at)
@@ -238,11 +235,35 @@ class _Examination:
             return
         self._findings.passed(check)
 
+    def _check_witnesses(
+        self, place: Place, sealed: Sealed, statement: Statement, trust: TrustView
+    ) -> None:
+        required, speaker = trust.witnesses_required, trust.nodes.get(statement.speaker)
+        if speaker is None:
+            self._findings.undetermined(
+                Check.WITNESSES, place, "its journal's owner is not on the trust list"
+            )
+            return
+        try:
+            count = len(trust.cosigners(speaker, sealed.checkpoint))
+        except Refusal as refusal:
+            self._findings.failed(Check.WITNESSES, place, refusal.reason)
+            return
+        if count >= required:
+            self._findings.passed(Check.WITNESSES)
+            return
+        self._findings.undetermined(
+            Check.WITNESSES,
+            place,
+            f"{count} of the {required} witnesses that the policy requires have cosigned; "
+            "'symbolon receipt upgrade' adds what has arrived since",
+        )
+
     def _relate(
         self,
         asked: Asked | None,
         answered: Answered | None,
-        conclusion: tuple[Statement, Conclusion] | None,
+        conclusion: Concluded | None,
     ) -> None:
         findings = self._findings
         missing = "the statements that it compares cannot be read"
@@ -258,15 +279,19 @@ class _Examination:
         if asked is None or answered is None or conclusion is None:
             findings.undetermined(Check.CONCLUSION, _WHOLE, missing)
             return
-        index = self._receipt.conclusion.index
-        said = list(conclusion_faults(asked, answered, *conclusion))
-        if index <= asked.index:
+        said = list(conclusion_faults(asked, answered, conclusion))
+        if conclusion.index <= asked.index:
             said.append("the conclusion stands before its query in the journal")
-        findings.judge(Check.CONCLUSION, Place("conclusion", index), said)
+        findings.judge(Check.CONCLUSION, Place("conclusion", conclusion.index), said)
 
-    def _facts(self, asked: Asked, answered: Answered, concluded: Statement) -> ReceiptFacts:
-        query, answer = asked.query, answered.answer
-        asking, answering = asked.statement.speaker, answered.statement.speaker
+    def _facts(
+        self,
+        asked: tuple[Statement, Query],
+        answered: tuple[Statement, Answer],
+        concluded: Statement,
+    ) -> ReceiptFacts:
+        query, answer = asked[1], answered[1]
+        asking, answering = asked[0].speaker, answered[0].speaker
         return ReceiptFacts(
             outcome=answer.outcome,
             rule=answer.rule,
@@ -278,8 +303,8 @@ class _Examination:
             asking_authority=self._authority(asking),
             answering=answering,
             answering_authority=self._authority(answering),
-            asked_at=asked.statement.said_at,
-            answered_at=answered.statement.said_at,
+            asked_at=asked[0].said_at,
+            answered_at=answered[0].said_at,
             good_until=answer.good_until,
             concluded_at=concluded.said_at,
             trust=None if self._decisive is None else self._decisive.reference,
@@ -288,6 +313,10 @@ class _Examination:
     def _authority(self, node: str) -> str:
         found = None if self._decisive is None else self._decisive.nodes.get(node)
         return "" if found is None else found.authority
+
+
+def _stands_for(sealed: Sealed) -> bytes:
+    return commitment(sealed.statement, sealed.salt)
 
 
 def _statement(sealed: Sealed) -> Statement | None:

@@ -12,11 +12,15 @@ import typer
 from node import __version__
 from node.cli import (
     ask_command,
+    audit_commands,
+    evidence_commands,
     join_command,
+    journal_commands,
     key_commands,
     node_commands,
     proof_commands,
     registry_commands,
+    renewal_commands,
     share_commands,
     trust_commands,
 )
@@ -73,12 +77,16 @@ def _before(
 
 node_commands.register(app)
 join_command.register(app)
+renewal_commands.register(app)
 trust_commands.register(app)
 registry_commands.register(app)
 share_commands.register(app)
 key_commands.register(app)
 ask_command.register(app)
 proof_commands.register(app)
+audit_commands.register(app)
+evidence_commands.register(app)
+journal_commands.register(app)
 add(app, "demo", demo, "symbolon demo --once")
 
 

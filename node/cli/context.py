@@ -108,6 +108,20 @@ def read_root(path: Path) -> bytes:
         raise Refusal(Code.MALFORMED, f"root {path}: {refusal.reason}") from None
 
 
+def own_root(context: typer.Context) -> Path:
+    """Return the root file of the node in the data directory.
+
+    Raises:
+        Refusal: MALFORMED where there is none.
+    """
+    path = caller(context).data / "root.json"
+    if not path.exists():
+        raise Refusal(
+            Code.MALFORMED, "--root: name the federation's root.json; there is no node here"
+        )
+    return path
+
+
 def fingerprint(root: bytes) -> str:
     """Return a root's fingerprint, SHA-256 in hex digits, in groups of four, as people compare it.
 

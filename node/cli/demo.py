@@ -19,7 +19,7 @@ from node.errors import Code, Refusal
 
 if TYPE_CHECKING:
     from node.cli.demo_federation import Federation, Samples
-    from node.cli.demo_next import Suggestion
+    from node.cli.demo_lines import Suggestion
     from node.cli.demo_story import Step
     from node.cli.demo_telling import Telling
 
@@ -101,6 +101,7 @@ async def _play(
     """Make the federation, play, and stay until a signal comes; returns the exit status."""
     import aiohttp
 
+    from node.cli.demo_admission import admission
     from node.cli.demo_federation import running_federation
     from node.cli.demo_load import allow_connections
     from node.cli.demo_next import suggestions
@@ -120,11 +121,14 @@ async def _play(
             steps = await play(stage)
             took_s = perf_counter() - started_s
             _sum_up(steps, took_s, telling)
-            following = [] if once else await suggestions(stage)
-            if as_json:
-                print_json(_content(federation, steps, following, took_s))
+            following, joining = [], []
             if not once:
-                await _stay(following, telling)
+                following = await suggestions(stage)
+                joining = admission(federation, samples, stage.question_file)
+            if as_json:
+                print_json(_content(federation, steps, [*following, *joining], took_s))
+            if not once:
+                await _stay(following, joining, telling)
     except asyncio.CancelledError:
         return INTERRUPTED
     return DONE if all(step.right for step in steps) else NO
@@ -138,11 +142,17 @@ def _cancel_on_signals() -> None:
                 loop.add_signal_handler(number, playing.cancel)  # nohup holds, though
 
 
-async def _stay(following: "Sequence[Suggestion]", telling: "Telling") -> None:
+async def _stay(
+    following: "Sequence[Suggestion]", joining: "Sequence[Suggestion]", telling: "Telling"
+) -> None:
     """Say what can be done with the nodes, and keep them until a signal comes."""
-    telling.chapter("", "What to try next, in another shell")
-    for suggestion in following:
-        telling.command(suggestion.what, *suggestion.command.split("\n"))
+    for title, suggested in (
+        ("What to try next, in another shell", following),
+        ("A fourth country joins while the three run", joining),
+    ):
+        telling.chapter("", title)
+        for suggestion in suggested:
+            telling.command(suggestion.what, *suggestion.command.split("\n"))
     telling.gap()
     telling.say("The three nodes stay up until Ctrl-C.")
     try:

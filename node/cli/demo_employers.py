@@ -15,10 +15,11 @@ from node.model.statement import Requester
 from node.store.keys import write_secret
 
 _JSON: Final = {"Content-Type": "application/json"}
-_REQUESTERS: Final = {
+REQUESTERS: Final = {
     "XA": Requester("Auberge de Port-Sauvry", "AU-40127", "I56"),
     "XB": Requester("Spedition Hohenlau", "HRB 2217", "H49"),
     "XC": Requester("Bagong Dalampasigan Shipyard", "CS-2003-118", "C30"),
+    "XD": Requester("Padaria do Porto Novo", "DM-3301", "C10"),
 }
 
 
@@ -47,7 +48,7 @@ class Employer:
 
     def __init__(self, node: NationalNode, key: str, session: aiohttp.ClientSession) -> None:
         """Take its home node and API key."""
-        self.name = _REQUESTERS[node.country.node].legal_name
+        self.name = REQUESTERS[node.country.node].legal_name
         self.url = node.url
         self.key_file = node.data / "employer.key"
         self.header_file = node.data / "employer.header"
@@ -59,7 +60,7 @@ class Employer:
     @classmethod
     async def of(cls, node: NationalNode, session: aiohttp.ClientSession) -> "Employer":
         """Make the employer of a country, and its API key."""
-        key = await node.make_key(_REQUESTERS[node.country.node])
+        key = await node.make_key(REQUESTERS[node.country.node])
         return cls(node, key, session)
 
     async def ask(self, code: ShareCode, birth_date: date) -> Reply:

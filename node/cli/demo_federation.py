@@ -35,7 +35,7 @@ SAMPLES_DIRECTORY: Final = Path(__file__).resolve().parent.parent.parent
 _REGISTRIES: Final = {"XA": "xa.csv", "XB": "xb.json", "XC": "xc.csv"}
 _OFFICERS: Final = ("anna", "ben", "cleo")
 _PUBLISHER: Final = ("snapshot", "timestamp")
-_LOOKS_OFTEN: Final = "[schedule]\nrefresh_trust_s = 5.0\n"  # somebody may watch the list change
+LOOKS_OFTEN: Final = "\n[schedule]\nrefresh_trust_s = 5.0\n"  # somebody may watch the list change
 _ATTEMPTS: Final = 3
 _READY_WITHIN_S: Final = 30.0
 _LOOK_AGAIN_S: Final = 0.02
@@ -47,6 +47,11 @@ class Samples(Struct, frozen=True):
 
     registries: dict[str, Path]
     trust_lists: Path
+
+    @property
+    def fourth(self) -> Path:
+        """What a fourth country brings with it, when it joins."""
+        return self.registries["XA"].parent / "xd"
 
     @property
     def countries(self) -> Path:
@@ -185,18 +190,34 @@ class Federation(Struct, frozen=True):
 
     Attributes:
         directory: where all of it is.
+        trust: directory of the federation's operator.
         root: file of the federation's first root.
+        officers: whose keys sign who is a member, any two of them.
+        signers: whose keys sign for a country, by node id.
+        spare_ports: two that are kept for a node that joins.
         nodes: by node id.
         imported: by node id.
         took_s: how long it took until all was running and imported.
     """
 
     directory: Path
+    trust: Path
     root: Path
+    officers: tuple[str, ...]
+    signers: dict[str, tuple[str, ...]]
     nodes: dict[str, NationalNode]
+    spare_ports: tuple[int, int]
     imported: dict[str, Imported]
     processes: Processes
     took_s: float
+
+    def key(self, name: str) -> Path:
+        """Return the file of somebody's key."""
+        return _keys(self.directory) / f"{name}.key"
+
+
+def _keys(directory: Path) -> Path:
+    return directory / "federation" / "keys"
 
 
 @asynccontextmanager
@@ -214,8 +235,9 @@ async def running_federation(
     with ExitStack() as stack:
         stack.callback(processes.stop_all)
         telling.say("Founding a federation; its officers sign ('symbolon trust') …", quietly=True)
-        founding = _Founding(processes, directory / "federation", samples)
+        founding = _Founding(processes, directory, samples)
         await founding.found()
+        spare = [stack.enter_context(_held_port()).getsockname()[1] for _ in range(2)]
         for attempt in range(1, _ATTEMPTS + 1):
             ports = [stack.enter_context(_held_port()) for _ in range(2 * len(countries))]
             numbers = [port.getsockname()[1] for port in ports]
@@ -243,7 +265,18 @@ async def running_federation(
             for name, node in nodes.items()
         }
         took_s = perf_counter() - started_s
-        yield Federation(directory, founding.root, nodes, imported, processes, took_s)
+        yield Federation(
+            directory=directory,
+            trust=founding.trust,
+            root=founding.root,
+            officers=_OFFICERS,
+            signers=founding.signers,
+            nodes=nodes,
+            spare_ports=(spare[0], spare[1]),
+            imported=imported,
+            processes=processes,
+            took_s=took_s,
+        )
 
 
 def _held_port() -> socket.socket:
@@ -263,16 +296,20 @@ class _Founding:
 
     The federation's directory, each officer's key and what is carried between them are all under
     one directory; in life each of them is somewhere else.
+
+    Attributes:
+        trust: the federation's directory.
+        signers: whose keys sign for a country, by node id.
     """
 
     def __init__(self, processes: Processes, directory: Path, samples: Samples) -> None:
-        """Begin with nothing; `directory` does not exist yet."""
+        """Begin with nothing in a directory."""
         self._processes = processes
         self._samples = samples
-        self._keys = directory / "keys"
-        self._trust = directory / "trust"
-        self._published = self._trust / "published"
-        self._members: set[str] = set()
+        self._keys = _keys(directory)
+        self.trust = directory / "federation" / "trust"
+        self._published = self.trust / "published"
+        self.signers: dict[str, tuple[str, ...]] = {}
 
     @property
     def root(self) -> Path:
@@ -287,7 +324,7 @@ class _Founding:
             (self._samples.trust_lists / FEDERATION_FILE).read_bytes(), type=FederationFile
         )
         await self._run(
-            *("new-federation", self._trust, "--name", described.name),
+            *("new-federation", self.trust, "--name", described.name),
             *self._public("--root-key", *_OFFICERS),
             *("--root-threshold", "2"),
             *self._public("--targets-key", *_OFFICERS),
@@ -300,19 +337,19 @@ class _Founding:
 
     async def admit(self, nodes: Mapping[str, NationalNode]) -> None:
         """Make nodes that start from the root; admit their countries, which sign for them."""
-        signers = {name: (f"{name}-1".lower(), f"{name}-2".lower()) for name in nodes}
-        fresh = [name for name in nodes if name not in self._members]
+        fresh = [name for name in nodes if name not in self.signers]
+        signers = self.signers
+        signers.update({name: (f"{name}-1".lower(), f"{name}-2".lower()) for name in fresh})
         await asyncio.gather(
             self._new_keys(*(key for name in fresh for key in signers[name])),
             *(self._make(node) for node in nodes.values()),
         )
         for name in fresh:
             keys = self._public("--country-key", *signers[name])
-            await self._run("admit", self._trust, name, *keys, "--threshold", "2")
-            self._members.add(name)
+            await self._run("admit", self.trust, name, *keys, "--threshold", "2")
         for name in nodes:
             request = self._request(name)
-            await self._run("country", self._trust, name, request, *self._samples.signed_by(name))
+            await self._run("country", self.trust, name, request, *self._samples.signed_by(name))
         to_sign = {f"country-{name}": signers[name] for name in nodes}
         await self._sign(to_sign | ({"targets": _OFFICERS[1:]} if fresh else {}))
         await self._publish()
@@ -326,7 +363,7 @@ class _Founding:
             *("--mirror", self._published),
         )
         settings = node.data / "symbolon.toml"
-        settings.write_text(f"{settings.read_text('utf-8')}\n{_LOOKS_OFTEN}", "utf-8")
+        settings.write_text(f"{settings.read_text('utf-8')}{LOOKS_OFTEN}", "utf-8")
         self._request(name).unlink(missing_ok=True)
         await _command(self._processes, "--data", node.data, "join", "--out", self._request(name))
 
@@ -350,17 +387,17 @@ class _Founding:
                 desk = self._keys / f"{name}-signs"
                 desk.mkdir(exist_ok=True)
                 file = desk / f"{role}.json"
-                shutil.copyfile(self._trust / "staged" / file.name, file)
+                shutil.copyfile(self.trust / "staged" / file.name, file)
                 brought.append(file)
                 key = self._keys / f"{name}.key"
                 signing.append(self._run("sign", file, "--key", key, "--yes"))
         await asyncio.gather(*signing)
-        await self._run("collect", self._trust, *brought)
+        await self._run("collect", self.trust, *brought)
 
     async def _publish(self) -> None:
         snapshot, timestamp = (self._keys / f"{name}.key" for name in _PUBLISHER)
         keys = ("--snapshot-key", snapshot, "--timestamp-key", timestamp)
-        await self._run("publish", self._trust, *keys)
+        await self._run("publish", self.trust, *keys)
 
     async def _run(self, *arguments: str | Path) -> None:
         await _command(self._processes, "trust", *arguments)

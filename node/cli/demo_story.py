@@ -79,6 +79,11 @@ class Stage:
         self.welder_code: ShareCode | None = None
         self.receipt_path = ""
 
+    @property
+    def question_file(self) -> Path:
+        """Where a question about the welder is, for whoever tries the nodes afterwards."""
+        return self.federation.directory / "question.json"
+
     def node(self, name: str) -> NationalNode:
         """Return a country's node."""
         return self.federation.nodes[name]
@@ -446,8 +451,8 @@ async def _until_answered(employer: Employer, path: str) -> dict[str, Any]:
 
 async def _export(stage: Stage, node: NationalNode) -> Path:
     file = stage.federation.directory / f"{node.country.node}{SUFFIX}"
-    done = await stage.run("--data", node.data, "journal", "export", file)
-    _same(f"exit status of 'journal export' ({done.stderr.strip()})", done.status, 0)
+    done = await stage.run("--data", node.data, "journal", "export-all", file, "--for", "demo")
+    _same(f"exit status of 'journal export-all' ({done.stderr.strip()})", done.status, 0)
     return file
 
 

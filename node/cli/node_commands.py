@@ -24,6 +24,7 @@ HTTP_DEFAULT: Final = "127.0.0.1:7472"
 NODE_FILE: Final = "node.json"
 _ANY_HOST: Final = frozenset({"0.0.0.0", "[::]", "::", ""})  # noqa: S104 - named, not bound
 _OURS: Final = (
+    "journal.high-water",
     "keys",
     "node.db",
     "node.db-wal",

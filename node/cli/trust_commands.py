@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli import trust_federation, trust_show
+from node.cli import (
+    trust_diff,
+    trust_federation,
+    trust_lint,
+    trust_lote,
+    trust_refresh,
+    trust_show,
+    trust_status,
+)
 from node.cli.context import Json, add, add_group
 from node.cli.officer import (
     PassphraseFile,
@@ -45,7 +53,30 @@ def register(app: typer.Typer) -> None:
     trust_federation.register_founding(trust)
     add(trust, "sign", sign, "symbolon trust sign country-XD.json --key anna.key")
     trust_federation.register(trust)
-    add(trust, "show", trust_show.show, "symbolon --data xa trust show")
+    add(trust, "refresh", trust_refresh.refresh, "symbolon --data xa trust refresh")
+    add(
+        trust,
+        "lint",
+        trust_lint.lint,
+        "symbolon trust lint fed",
+        "symbolon trust lint country-XD.json",
+    )
+    add(
+        trust,
+        "diff",
+        trust_diff.diff,
+        "symbolon trust diff fed/published fed/sources",
+        "symbolon --data xa trust diff --from-version 7 --to-version 9",
+    )
+    add(trust, "lote", trust_lote.lote, "symbolon trust lote fed scheme.json")
+    add(trust, "status", trust_status.status, "symbolon --data xa trust status")
+    add(
+        trust,
+        "show",
+        trust_show.show,
+        "symbolon --data xa trust show",
+        "symbolon --data xa trust show --as-of 2026-11-23T09:00:00Z",
+    )
 
 
 def new_key(

@@ -126,7 +126,7 @@ def new_federation(
         console.print(pairs([("Fingerprint", grouped(digest))]))
         console.print("Every officer, and later every node, compares the fingerprint.\n")
 
-    _say_staged(federation, as_json, show, {"fingerprint": digest})
+    say_staged(federation, as_json, show, {"fingerprint": digest})
 
 
 def collect(
@@ -155,7 +155,7 @@ def collect(
             console.print(f"[bold green]✓[/] {one.role}: {said} ", end="")
             console.print(f"({file})", markup=False)
 
-    _say_staged(federation, as_json, show, {"collected": content})
+    say_staged(federation, as_json, show, {"collected": content})
 
 
 def admit(
@@ -317,7 +317,7 @@ def staged(directory: Directory, as_json: Json = False) -> None:
 
     federation = Federation(directory)
     with federation.locked():
-        _say_staged(federation, as_json)
+        say_staged(federation, as_json)
 
 
 def publish_(
@@ -396,15 +396,16 @@ def _change(directory: Path, as_json: bool, change: "Callable[[Federation, int],
     federation = Federation(directory)
     with federation.locked():
         change(federation, now())
-        _say_staged(federation, as_json)
+        say_staged(federation, as_json)
 
 
-def _say_staged(
+def say_staged(
     federation: "Federation",
     as_json: bool,
     before: "Callable[[Console], None] | None" = None,
     more: dict[str, Any] | None = None,
 ) -> None:
+    """Say what has to be signed by whom, after what `before` has to say."""
     waiting = [_waiting(federation, role) for role in federation.staged_roles()]
 
     def show(console: "Console") -> None:

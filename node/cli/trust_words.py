@@ -16,8 +16,10 @@ from node.model.federation import (
     keys_of,
 )
 from node.model.federation_files import digest
+from node.model.lote import listed_certificates
 from node.model.trust_files import (
     FEDERATION_FILE,
+    LOTE_FILE,
     POLICY_FILE,
     AgreementFile,
     FederationFile,
@@ -152,8 +154,14 @@ def _content(path: str, content: bytes) -> str:
         members = [member.country for member in file.members]
         return f"{file.name}, {f'with {listed(members)}' if members else 'without members'}"
     if path == POLICY_FILE:
-        seals = decode_file(content, PolicyFile, path).seals_required
-        return f"every checkpoint is signed with {listed(seals)}"
+        policy = decode_file(content, PolicyFile, path)
+        signed = f"every checkpoint is signed with {listed(policy.seals_required)}"
+        if not policy.witnesses_required:
+            return f"{signed}, and no witness has to cosign"
+        return f"{signed}; receipts need the cosignatures of {policy.witnesses_required} witnesses"
+    if path == LOTE_FILE:
+        certificates = listed_certificates(content)
+        return f"the members after ETSI TS 119 602, with {len(certificates or ())} certificates"
     if kind == "nodes":
         return _node(decode_file(content, NodeFile, path))
     if kind == "agreements":
@@ -170,6 +178,7 @@ def _node(file: NodeFile) -> str:
     counted: list[tuple[int, str]] = [
         (len(file.journal.keys), "journal key"),
         (len(file.tls), "TLS certificate"),
+        (len(file.witness), "witness key"),
     ]
     held = listed([f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted])
     return f"node {file.node} of {file.authority}, at {file.endpoint}, with {held}"

@@ -38,6 +38,10 @@ class Gauges(Struct, frozen=True):
         trust_failures: refreshes that have failed since then.
         trust_faults: countries that are left out of the list in force.
         ends: the end of everything in that list that has one.
+        cosigned_size: size of the newest own checkpoint with enough witnesses.
+        forked_journals: of peers.
+        journals_behind: of peers, whose head is smaller than one shown before.
+        journals_unproved: of peers, whose checkpoints could not be proved to be of one tree.
     """
 
     journal_size: int
@@ -46,6 +50,10 @@ class Gauges(Struct, frozen=True):
     trust_failures: int = 0
     trust_faults: int = 0
     ends: Sequence[Expiry] = ()
+    cosigned_size: int = 0
+    forked_journals: int = 0
+    journals_behind: int = 0
+    journals_unproved: int = 0
 
 
 class Metrics(Collector):
@@ -106,9 +114,33 @@ class Metrics(Collector):
         build = GaugeMetricFamily("symbolon_build", "The version that runs", labels=["version"])
         build.add_metric([node.__version__], 1)
         yield build
+        yield from self._witnesses()
         yield from self._trust_refresh()
         yield from self._trust_list()
         yield from self._http()
+
+    def _witnesses(self) -> Iterator[Metric]:
+        heights = self._heights
+        yield GaugeMetricFamily(
+            "symbolon_cosigned_size",
+            "Statements of the journal that enough witnesses have cosigned",
+            heights.cosigned_size,
+        )
+        yield GaugeMetricFamily(
+            "symbolon_forked_journals",
+            "Peers' journals that are proved to be forked",
+            heights.forked_journals,
+        )
+        yield GaugeMetricFamily(
+            "symbolon_journals_behind",
+            "Peers whose journal is shorter than they have shown it before",
+            heights.journals_behind,
+        )
+        yield GaugeMetricFamily(
+            "symbolon_journals_unproved",
+            "Peers that have not proved that their checkpoints are of one journal",
+            heights.journals_unproved,
+        )
 
     def _trust_refresh(self) -> Iterator[Metric]:
         if self._heights.trust_age_us is not None:

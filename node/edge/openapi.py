@@ -20,10 +20,21 @@ from node.edge.bodies import (
     Verification,
     VerificationRequest,
 )
+from node.edge.tiles import ENTRIES_ROUTE, HASHES_ROUTE, TILE_TYPE
+from node.edge.trqp import (
+    AUTHORIZATION_PATH,
+    RECOGNITION_PATH,
+    AuthorizationRequest,
+    AuthorizationResponse,
+    RecognitionRequest,
+    RecognitionResponse,
+    TrustListName,
+)
 from node.errors import Code
 from node.wire.refusals import HTTP_STATUS
 
 RECEIPT_TYPE: Final = "application/vnd.symbolon.receipt+json"
+PAPER_TYPE: Final = "application/pdf"
 PROBLEM_TYPE: Final = "application/problem+json"
 
 Json = dict[str, Any]
@@ -108,7 +119,17 @@ _HEADERS: Final[dict[Code, Json]] = {
 
 def document(node_id: str) -> Json:
     """Return the OpenAPI document of a node's HTTP API, ready to be written as JSON."""
-    bodies = (VerificationRequest, Verification, Problem, Fitness, Liveness)
+    bodies = (
+        VerificationRequest,
+        Verification,
+        Problem,
+        Fitness,
+        Liveness,
+        AuthorizationRequest,
+        AuthorizationResponse,
+        RecognitionRequest,
+        RecognitionResponse,
+    )
     _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -124,10 +145,11 @@ def document(node_id: str) -> Json:
         "tags": [
             {"name": "verifications", "description": "For employers and their systems"},
             {"name": "journal", "description": "Public"},
+            {"name": "trust", "description": "The trust list, as ToIP TRQP 2.0; public"},
             {"name": "operation", "description": "For those who run the node"},
         ],
         "security": [],
-        "paths": {**_verification_paths(), **_open_paths()},
+        "paths": {**_verification_paths(), **_trqp_paths(), **_open_paths()},
         "components": {
             "securitySchemes": {
                 "key": {
@@ -162,27 +184,38 @@ def _verification_paths() -> Json:
                 },
             },
         },
-        f"{VERIFICATIONS_PATH}/{{id}}/receipt": {
-            "parameters": [_id_parameter()],
-            "get": {
-                "operationId": "readReceipt",
-                "summary": "Take the receipt of an answered question",
-                "description": "One file that proves question and answer offline, for years.",
-                "tags": ["verifications"],
-                "security": [{"key": []}],
-                "responses": {
-                    "200": {
-                        "description": "The receipt, as an attachment",
-                        "headers": {
-                            "Content-Disposition": {
-                                "required": True,
-                                "schema": {"type": "string"},
-                            }
-                        },
-                        "content": {RECEIPT_TYPE: {"schema": {"type": "object"}}},
-                    },
-                    **_refusals(_OWN),
+        f"{VERIFICATIONS_PATH}/{{id}}/receipt": _receipt(
+            "readReceipt",
+            "Take the receipt of an answered question",
+            "One file that proves question and answer offline, for years.",
+            {RECEIPT_TYPE: {"schema": {"type": "object"}}},
+        ),
+        f"{VERIFICATIONS_PATH}/{{id}}/receipt.pdf": _receipt(
+            "readReceiptOnPaper",
+            "Take the receipt of an answered question, as PDF",
+            "For people; it carries the receipt itself as an attachment.",
+            {PAPER_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        ),
+    }
+
+
+def _receipt(operation: str, summary: str, description: str, content: Json) -> Json:
+    disposition = {"required": True, "schema": {"type": "string"}}
+    return {
+        "parameters": [_id_parameter()],
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "description": description,
+            "tags": ["verifications"],
+            "security": [{"key": []}],
+            "responses": {
+                "200": {
+                    "description": "The receipt, as an attachment",
+                    "headers": {"Content-Disposition": disposition},
+                    "content": content,
                 },
+                **_refusals(_OWN),
             },
         },
     }
@@ -249,6 +282,7 @@ def _open_paths() -> Json:
             "journal",
             {"200": {"description": "The checkpoint", "content": text}},
         ),
+        **_tile_paths(),
         "/health/alive": _get("readLiveness", "Tell whether the process runs", "operation", alive),
         "/health/ready": _get(
             "readReadiness", "Tell whether the node is fit to ask and answer", "operation", ready
@@ -268,6 +302,123 @@ def _open_paths() -> Json:
     }
 
 
+_TRQP_CODES: Final = (Code.MALFORMED, Code.UNKNOWN, Code.BUSY, Code.STALE, Code.DEFECT)
+_LIST: Final = TrustListName(version=17, digest="5f" * 32)
+_MAY_AWARD: Final = AuthorizationRequest(
+    "xa-college", "XA", "award", "7212/4/full_qualification", {"time": "2026-11-23T09:00:00Z"}
+)
+_AWARDS: Final = AuthorizationResponse(
+    "xa-college",
+    "XA",
+    "award",
+    "7212/4/full_qualification",
+    authorized=True,
+    time_evaluated="2026-11-23T09:00:01Z",
+    message="College is accredited by Ministry of Trades from 2010-01-01.",
+    trust_list=_LIST,
+    time_requested="2026-11-23T09:00:00Z",
+    context={"time": "2026-11-23T09:00:00Z"},
+)
+_MAY_ANSWER: Final = RecognitionRequest("XB", "federation", "answer", "qualifications")
+_ANSWERS: Final = RecognitionResponse(
+    "XB",
+    "federation",
+    "answer",
+    "qualifications",
+    recognized=True,
+    time_evaluated="2026-11-23T09:00:01Z",
+    message="Skills Authority of XB is a member in good standing.",
+    trust_list=_LIST,
+)
+
+
+def _trqp_paths() -> Json:
+    return {
+        AUTHORIZATION_PATH: _trqp(
+            "queryAuthorization", "Tell whether an authority authorises", _MAY_AWARD, _AWARDS
+        ),
+        RECOGNITION_PATH: _trqp(
+            "queryRecognition", "Tell whether an authority recognises", _MAY_ANSWER, _ANSWERS
+        ),
+    }
+
+
+def _trqp(operation: str, summary: str, asked: msgspec.Struct, said: msgspec.Struct) -> Json:
+    def content(body: msgspec.Struct) -> Json:
+        example = {"value": msgspec.to_builtins(body)}
+        return {
+            "application/json": {"schema": _reference(type(body)), "examples": {"one": example}}
+        }
+
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "description": "As of now, or of context.time by the list that this node had in force "
+            "then. A time before its first list, or to come, is not found.",
+            "tags": ["trust"],
+            "requestBody": {"required": True, "content": content(asked)},
+            "responses": {
+                "200": {"description": "Whether it does, and why", "content": content(said)},
+                **_refusals(_TRQP_CODES),
+                **{str(status): _response(str(status)) for status in (413, 415)},
+            },
+        }
+    }
+
+
+def _tile_paths() -> Json:
+    cached = {"required": True, "schema": {"type": "string"}}
+    content = {TILE_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+    index = _path_parameter(
+        "index",
+        "Number in groups of three digits, all but the last with an x before it; a partial tile "
+        "has .p/ and its width after it",
+        {"type": "string", "pattern": r"^(x[0-9]{3}/)*[0-9]{3}(\.p/[1-9][0-9]{0,2})?$"},
+        "000.p/3",
+    )
+    level = _path_parameter(
+        "level", "Level of the tile", {"type": "integer", "minimum": 0, "maximum": 63}, 0
+    )
+
+    def path(operation: str, summary: str, description: str, *parameters: Json) -> Json:
+        tile = {
+            "description": f"{description}; it never changes",
+            "headers": {"Cache-Control": cached},
+            "content": content,
+        }
+        found = _get(operation, summary, "journal", {"200": tile, **_refusals((Code.UNKNOWN,))})
+        return {"parameters": list(parameters), **found}
+
+    return {
+        HASHES_ROUTE: path(
+            "readTile",
+            "Take a tile of the journal's Merkle tree (C2SP tlog-tiles)",
+            "256 hashes of 32 bytes, or as many as the partial tile has",
+            level,
+            index,
+        ),
+        ENTRIES_ROUTE: path(
+            "readEntries",
+            "Take an entry bundle of the journal (C2SP tlog-tiles)",
+            "256 commitments, or as many as the partial bundle has, each after its length of two "
+            "bytes",
+            index,
+        ),
+    }
+
+
+def _path_parameter(name: str, description: str, schema: Json, example: object) -> Json:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
+
+
 def _get(operation: str, summary: str, tag: str, responses: Json) -> Json:
     return {
         "get": {
@@ -280,14 +431,8 @@ def _get(operation: str, summary: str, tag: str, responses: Json) -> Json:
 
 
 def _id_parameter() -> Json:
-    return {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "The id that the verification carries",
-        "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
-        "example": _ID,
-    }
+    schema = {"type": "string", "pattern": f"^{ID_PATTERN}$"}
+    return _path_parameter("id", "The id that the verification carries", schema, _ID)
 
 
 def _links() -> Json:

@@ -40,10 +40,15 @@ from node.edge.bodies import (
     read_inquiry,
     verification_body,
 )
+from node.edge.tiles import ReadTile, add_tiles
+from node.edge.trqp import add_trqp
 from node.errors import Code, Refusal
 from node.flows.ask import Inquiry
 from node.flows.ports import Clock, Employer, Employers, Exchanged, Ledger, Trust, Verification
-from node.model.trust import extract
+from node.flows.query_trust import QueryingTrust
+from node.model.cosignature import witness_name
+from node.model.note import split_note
+from node.model.trust import TrustView, extract
 from node.wire.codec import decode_statement
 from node.wire.receipt import Receipt, encode_receipt
 from node.wire.refusals import HTTP_STATUS, REASON_WITHHELD
@@ -58,6 +63,7 @@ _ALWAYS: Final = {"Server": "symbolon", "X-Content-Type-Options": "nosniff"}
 _FRESH: Final = {**_ALWAYS, "Content-Type": "application/json", "Cache-Control": "no-store"}
 _PROBLEM: Final = {**_FRESH, "Content-Type": "application/problem+json"}
 _RECEIPT: Final = {**_FRESH, "Content-Type": openapi.RECEIPT_TYPE}
+_PAPER: Final = {**_FRESH, "Content-Type": openapi.PAPER_TYPE}
 _METRICS: Final = {**_FRESH, "Content-Type": metrics.CONTENT_TYPE}
 _CHECKPOINT: Final = {
     **_ALWAYS,
@@ -88,6 +94,10 @@ class Doors(Struct, frozen=True):
         fitness: tells whether the node is fit to ask and answer.
         gauges: tells journal size and open questions.
         checkpoint: returns the signed note of the journal's head.
+        queries: answers what is asked of the trust list.
+        tile: returns a tile or entry bundle that the newest checkpoint covers.
+        paper: makes a PDF of a receipt; takes a while, so it runs in a thread.
+        upgraded: puts an exchange under cosigned checkpoints, as far as there are any.
     """
 
     node: str
@@ -101,6 +111,10 @@ class Doors(Struct, frozen=True):
     fitness: Callable[[], Awaitable[Fitness]]
     gauges: Callable[[], Awaitable[metrics.Gauges]]
     checkpoint: Callable[[], Awaitable[bytes]]
+    queries: QueryingTrust
+    tile: ReadTile
+    paper: Callable[[bytes], bytes]
+    upgraded: Callable[[Exchanged], Awaitable[Exchanged]]
 
 
 def application(doors: Doors) -> web.Application:
@@ -111,7 +125,10 @@ def application(doors: Doors) -> web.Application:
     made.router.add_post(VERIFICATIONS_PATH, door.ask)
     made.router.add_get(one, door.verification)
     made.router.add_get(f"{one}/receipt", door.receipt)
+    made.router.add_get(f"{one}/receipt.pdf", door.paper)
     made.router.add_get("/journal/checkpoint", door.checkpoint)
+    add_tiles(made.router, doors.tile)
+    add_trqp(made.router, doors.queries, _json)
     made.router.add_get("/health/alive", door.alive)
     made.router.add_get("/health/ready", door.ready)
     made.router.add_get("/metrics", door.metrics)
@@ -188,18 +205,23 @@ class _Door:
         return self._show(found)
 
     async def receipt(self, request: web.Request) -> web.Response:
+        receipt = await self._receipt(request)
+        return _attachment(receipt, f"{request.match_info['id']}.receipt.json", _RECEIPT)
+
+    async def paper(self, request: web.Request) -> web.Response:
+        pdf = await asyncio.to_thread(self._doors.paper, await self._receipt(request))
+        return _attachment(pdf, f"{request.match_info['id']}.receipt.pdf", _PAPER)
+
+    async def _receipt(self, request: web.Request) -> bytes:
         employer = await self._employer(request)
-        verification_id = request.match_info["id"]
-        exchanged = await self._doors.ledger.exchanged(verification_id, employer.key_id)
+        exchanged = await self._doors.ledger.exchanged(request.match_info["id"], employer.key_id)
         if exchanged is None:
             raise Refusal(
                 Code.UNKNOWN,
                 "no answered verification of this API key has this id; where it is still open, "
                 "there is no receipt yet",
             )
-        attachment = f'attachment; filename="{verification_id}.receipt.json"'
-        headers = {**_RECEIPT, "Content-Disposition": attachment}
-        return web.Response(body=_receipt(self._doors.node, exchanged), headers=headers)
+        return _receipt(self._doors.trust.view(), await self._doors.upgraded(exchanged))
 
     async def checkpoint(self, _: web.Request) -> web.Response:
         return web.Response(body=await self._doors.checkpoint(), headers=_CHECKPOINT)
@@ -255,14 +277,20 @@ class _Door:
         return web.Response(body=body, headers=_FRESH)
 
 
-def _receipt(node: str, exchanged: Exchanged) -> bytes:
-    """Return a receipt with no more of its trust lists than its seals need."""
+def _attachment(content: bytes, name: str, headers: dict[str, str]) -> web.Response:
+    disposition = f'attachment; filename="{name}"'
+    return web.Response(body=content, headers={**headers, "Content-Disposition": disposition})
+
+
+def _receipt(trust: TrustView, exchanged: Exchanged) -> bytes:
+    """Return a receipt with no more of its trust lists than its seals and witnesses need."""
     try:
-        answering = decode_statement(exchanged.answer.statement).speaker
-        trust = tuple(extract(bundle, (node, answering)) for bundle in exchanged.trust)
-        return encode_receipt(
-            Receipt(exchanged.query, exchanged.answer, exchanged.conclusion, trust)
-        )
+        seals = (exchanged.query, exchanged.answer, exchanged.conclusion)
+        nodes = {decode_statement(sealed.statement).speaker for sealed in seals}
+        names = {name for one in seals for name, _, _ in split_note(one.checkpoint)[1]}
+        nodes |= {node.id for node in trust.nodes.values() if witness_name(node.origin) in names}
+        lists = tuple(extract(bundle, nodes) for bundle in exchanged.trust)
+        return encode_receipt(Receipt(*seals, lists))
     except Refusal as refusal:  # of what is our own; the one who asks did nothing wrong
         raise Refusal(Code.DEFECT, f"receipt: {refusal.reason}") from refusal
 

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -22,21 +22,31 @@ from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.flows.answer import Answering
+from node.flows.cosigned import Cosigned
 from node.flows.ports import Identity, TlsIdentity, Trust
 from node.flows.serve_trust import ServingTrust
+from node.flows.witness import PROOFS_AT_ONCE, Witnessing
+from node.flows.witness_ports import WitnessedElsewhere
 from node.model.trust import TrustView, spki_digest
+from node.wire.codec import INDEX_MAX
 from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, decode_parcel, encode_parcel
-from node.wire.refusals import CODE_TRAILER, GRPC_STATUS, REASON_WITHHELD
+from node.wire.refusals import CODE_TRAILER, GRPC_STATUS, REASON_WITHHELD, WITNESSED_TRAILER
 from node.wire.stubs import (
     SERVICE_NAME,
     ConsistencyRequest,
     ConsistencyResponse,
     HeadRequest,
     HeadResponse,
+    InclusionRequest,
+    InclusionResponse,
     NodeServiceServicer,
     Parcel,
     TrustFileRequest,
     TrustFileResponse,
+    WitnessedRequest,
+    WitnessedResponse,
+    WitnessRequest,
+    WitnessResponse,
     add_NodeServiceServicer_to_server,
 )
 
@@ -62,23 +72,31 @@ else:
 class Head(Protocol):
     """The public side of the journal."""
 
-    async def checkpoint(self) -> bytes:
+    async def own_checkpoint(self) -> bytes:
         """Return the newest signed checkpoint."""
         ...
 
-    async def consistency(self, first: int, second: int) -> bytes:
-        """Return the proof that one size is a prefix of another."""
+    async def own_consistencies(self, firsts: Sequence[int], second: int) -> Sequence[bytes]:
+        """Return the proofs that some sizes are prefixes of another."""
         ...
+
+
+class Peering(Struct, frozen=True):
+    """What nodes do for each other beside the exchange."""
+
+    head: Head
+    serving_trust: ServingTrust
+    witnessing: Witnessing
+    cosigned: Cosigned
 
 
 class NodeService(NodeServiceServicer):
     """NodeService of symbolon.v1."""
 
-    def __init__(self, answering: Answering, head: Head, serving_trust: ServingTrust) -> None:
-        """Take what is behind Exchange, behind Head and Consistency, and behind TrustFile."""
+    def __init__(self, answering: Answering, peering: Peering) -> None:
+        """Take what is behind Exchange, and what is behind everything else."""
         self._answering = answering
-        self._head = head
-        self._serving_trust = serving_trust
+        self._peering = peering
         self._pins: OrderedDict[bytes, bytes] = OrderedDict()
 
     async def Exchange(self, request: Parcel, context: _Context) -> Parcel:  # noqa: N802 - gRPC's name
@@ -98,18 +116,56 @@ class NodeService(NodeServiceServicer):
         del request
 
         async def head() -> HeadResponse:
-            return HeadResponse(checkpoint=await self._head.checkpoint())
+            return HeadResponse(checkpoint=await self._peering.head.own_checkpoint())
 
         return await _refusing(context, head)
 
     async def Consistency(  # noqa: N802 - gRPC's name
         self, request: ConsistencyRequest, context: _Context
     ) -> ConsistencyResponse:
-        """Return the proof that one tree is a prefix of another."""
+        """Return the proof that one tree is a prefix of another; perhaps of several."""
 
         async def prove() -> ConsistencyResponse:
-            path = await self._head.consistency(request.first, request.second)
-            return ConsistencyResponse(path=path)
+            if len(request.further) > PROOFS_AT_ONCE:
+                raise Refusal(Code.MALFORMED, f"further: more than {PROOFS_AT_ONCE} sizes")
+            firsts = [request.first, *request.further]
+            paths = await self._peering.head.own_consistencies(firsts, request.second)
+            return ConsistencyResponse(path=paths[0], further=paths[1:])
+
+        return await _refusing(context, prove)
+
+    async def Witness(  # noqa: N802 - gRPC's name
+        self, request: WitnessRequest, context: _Context
+    ) -> WitnessResponse:
+        """Cosign a peer's checkpoint."""
+
+        async def cosign() -> WitnessResponse:
+            lines = await self._peering.witnessing.add_checkpoint(request.add_checkpoint)
+            return WitnessResponse(cosignatures=lines)
+
+        return await _refusing(context, cosign)
+
+    async def Witnessed(  # noqa: N802 - gRPC's name
+        self, request: WitnessedRequest, context: _Context
+    ) -> WitnessedResponse:
+        """Return the largest checkpoint of a journal that this node has seen."""
+
+        async def find() -> WitnessedResponse:
+            note = await self._peering.witnessing.witnessed(request.origin)
+            return WitnessedResponse(checkpoint=note)
+
+        return await _refusing(context, find)
+
+    async def Inclusion(  # noqa: N802 - gRPC's name
+        self, request: InclusionRequest, context: _Context
+    ) -> InclusionResponse:
+        """Return the proof of an entry under a cosigned checkpoint."""
+
+        async def prove() -> InclusionResponse:
+            if request.index > INDEX_MAX:
+                raise Refusal(Code.MALFORMED, "index: is over 2^62")
+            path, note = await self._peering.cosigned.inclusion(request.index)
+            return InclusionResponse(path=path, checkpoint=note)
 
         return await _refusing(context, prove)
 
@@ -119,7 +175,7 @@ class NodeService(NodeServiceServicer):
         """Return one file of the trust list in use."""
 
         async def find() -> TrustFileResponse:
-            content = await self._serving_trust.file(self._pin(context), request.name)
+            content = await self._peering.serving_trust.file(self._pin(context), request.name)
             return TrustFileResponse(content=content)
 
         return await _refusing(context, find)
@@ -158,8 +214,10 @@ async def _refusing(context: _Context, work: Callable[[], Awaitable[_Reply]]) ->
         _log.exception("defect", incident=incident, door="grpc")
         refusal = Refusal(Code.DEFECT, f"{REASON_WITHHELD} under {incident}")
     status = grpc.StatusCode[GRPC_STATUS[refusal.code]]
-    trailer = ((CODE_TRAILER, refusal.code.value),)
-    await context.abort(status, refusal.reason, trailing_metadata=trailer)
+    trailer = [(CODE_TRAILER, refusal.code.value)]
+    if isinstance(refusal, WitnessedElsewhere):
+        trailer.append((WITNESSED_TRAILER, str(refusal.size)))
+    await context.abort(status, refusal.reason, trailing_metadata=tuple(trailer))
     raise refusal
 
 

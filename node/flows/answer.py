@@ -86,7 +86,7 @@ class Answering:
         trust = self._trust.view()
         trust.require_fresh(now)
         peer = self._peer(pin, trust, now)  # 2
-        if peer.id in self._ledger.forked_peers():  # 4
+        if peer.origin in self._ledger.forked_journals():  # 4
             raise Refusal(Code.UNTRUSTED, f"the journal of {peer.id} is forked")
         replies: list[Item | Refusal | None] = [None] * len(items)
         questions: list[Question] = []

@@ -322,7 +322,8 @@ class Asking:
     def _false(self, question: OpenQuestion, content: bytes, refusal: Refusal, now: int) -> _Ending:
         peer, code = question.query.audience, Code.PEER_FALSE
         body = NoAnswer(question.commitment, code)
-        evidence = Evidence(peer, "false_answer", content)
+        node = self._trust.view().nodes.get(peer)
+        evidence = Evidence(peer, "" if node is None else node.origin, "false_answer", content)
         draft = Draft(body, self._say(body, now), settles=question.sealed.index, evidence=evidence)
         told = Refusal(
             code,
@@ -367,7 +368,7 @@ class Asking:
         query = question.query
         trust = self._trust.view()
         counterpart = self._seals.check(item, trust.node(query.audience), trust, now)
-        if query.audience in self._ledger.forked_peers():
+        if counterpart.origin in self._ledger.forked_journals():
             raise Refusal(Code.UNTRUSTED, "the peer's journal is forked")
         statement = decode_statement(item.statement)
         answer = statement.body

@@ -35,10 +35,11 @@ class Employer(Struct, frozen=True, gc=False):
 class Counterpart(Struct, frozen=True, gc=False):
     """A peer's sealed statement, checked, that a statement of ours rests on.
 
-    `size` and `root` are those of its checkpoint.
+    `origin`, `size` and `root` are those of its checkpoint.
     """
 
     peer: str
+    origin: str
     commitment: bytes
     sealed: Sealed
     size: int
@@ -46,9 +47,10 @@ class Counterpart(Struct, frozen=True, gc=False):
 
 
 class Evidence(Struct, frozen=True, gc=False):
-    """What a peer sent that failed its checks, as it came."""
+    """What a peer sent that failed its checks, as it came; `origin` is that of its journal."""
 
     peer: str
+    origin: str
     kind: str
     content: bytes
 
@@ -164,6 +166,14 @@ class AdoptedList(Struct, frozen=True):
     bundle: TrustBundle
 
 
+class Adoption(Struct, frozen=True):
+    """That this node adopted a trust list: when (microseconds UTC), and where it is journalled."""
+
+    reference: TrustReference
+    adopted_at: int
+    position: int
+
+
 class TlsIdentity(Struct, frozen=True):
     """What this node presents to its peers, PEM; at `until` it may have to be another one."""
 
@@ -225,7 +235,7 @@ class Ledger(Protocol):
         `judge` is called with the facts at the answer's own index, in another thread and again
         where the transaction must be, its draft is journalled, and a spent consent is counted
         in the same transaction; a Refusal that it raises takes the answer's place. Two checkpoints
-        of one peer and size with different roots are kept as evidence of a fork and refused
+        of one journal and size with different roots are kept as evidence of a fork and refused
         as UNTRUSTED, then and from then on.
         """
         ...
@@ -281,8 +291,8 @@ class Ledger(Protocol):
         """
         ...
 
-    def forked_peers(self) -> frozenset[str]:
-        """Return the peers whose journals are known to be forked."""
+    def forked_journals(self) -> frozenset[str]:
+        """Return the origins of the peers' journals that are known to be forked."""
         ...
 
 
@@ -333,6 +343,22 @@ class Trust(Protocol):
 
     def publish(self, view: TrustView) -> None:
         """Put a view in force for every reader at once."""
+        ...
+
+
+class Archive(Protocol):
+    """Every trust list that this node has adopted, byte for byte."""
+
+    async def adopted_at(self, at: int) -> tuple[Adoption, Adoption | None]:
+        """Return the adoption that was the last one at a time, and the one that came next.
+
+        Raises:
+            Refusal: UNKNOWN where there had been none.
+        """
+        ...
+
+    async def adopted_list(self, adoption: Adoption) -> AdoptedList:
+        """Return the trust list of an adoption."""
         ...
 
 

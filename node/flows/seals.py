@@ -37,7 +37,14 @@ class SealChecker:
         checkpoint, inclusion = self._open(sealed.checkpoint, speaker, trust, now)
         stands_for = commitment(sealed.statement, sealed.salt)
         inclusion.check(sealed.index, leaf_hash(stands_for), sealed.path)
-        return Counterpart(speaker.id, stands_for, sealed, checkpoint.size, checkpoint.root)
+        return Counterpart(
+            speaker.id,
+            speaker.origin,
+            stands_for,
+            sealed,
+            checkpoint.size,
+            checkpoint.root,
+        )
 
     def _open(
         self, note: bytes, speaker: Node, trust: TrustView, now: int

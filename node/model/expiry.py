@@ -4,6 +4,7 @@ Of a node's keys only the one that lasts longest counts, kind by kind: the day o
 is the day on which nobody believes the node any more.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ class Expiry(Struct, frozen=True):
     """When something ends.
 
     Attributes:
-        kind: role, certificate or key.
+        kind: role, certificate or key; in a report also agreement or accreditation.
         name: of the role; of the node, and of a key also its kind: "XA ed25519".
         at: microseconds UTC.
         warn_before_us: how long before is time to act. What is signed for less than three months
@@ -42,12 +43,58 @@ class Expiry(Struct, frozen=True):
 def expiries(view: TrustView) -> tuple[Expiry, ...]:
     """Return the end of everything in a trust list that has one, the first first."""
     found = [
-        Expiry("role", name, role.expires_at, _warn_before_us(name))
+        Expiry("role", name, role.expires_at, warn_before_us(name))
         for name, role in view.roles.items()
     ]
     for node in view.nodes.values():
         found += _of_node(node)
     return tuple(sorted(found, key=lambda expiry: (expiry.at, expiry.kind, expiry.name)))
+
+
+def ends(view: TrustView, now: int) -> tuple[Expiry, ...]:
+    """Return the end of everything, for a report: also of single keys, agreements, accreditations.
+
+    What of these has ended is left out: it was to end, and nobody has to act. A key or certificate
+    that another one outlasts has nothing to warn of.
+    """
+    found = list(expiries(view))
+    for node in view.nodes.values():
+        found += _singly(node, {one.at for one in found if one.name.split(" ")[0] == node.id})
+    agreements = {
+        (agreement.id, agreement.in_force_until)
+        for between in view.agreements.values()
+        for agreement in between
+    }
+    found += [
+        Expiry("agreement", name, until, _WARN_BEFORE_US_MOST)
+        for name, until in agreements
+        if until is not None and until > now
+    ]
+    for issuer in view.issuers.values():
+        lasting = [entry.until for entry in issuer.accreditations]
+        until = None if None in lasting else max(filter(None, lasting), default=None)
+        if until is not None and until > now and issuer.stands(now):
+            name = f"{issuer.country} {issuer.id}"
+            found.append(Expiry("accreditation", name, until, _WARN_BEFORE_US_MOST))
+    told = [expiry for expiry in found if expiry.warn_before_us or expiry.at > now]
+    return tuple(sorted(told, key=lambda expiry: (expiry.at, expiry.kind, expiry.name)))
+
+
+def _singly(node: Node, told: Collection[int]) -> list[Expiry]:
+    """Return the end of each key and certificate by itself, but those that are told already."""
+    found = []
+    for certificate in node.certificates:
+        end = certificate.not_after
+        if certificate.valid_until is not None:
+            end = min(end, certificate.valid_until)
+        found.append(
+            Expiry("certificate", f"{node.id} {certificate.spki_digest.hex()[:8]}", end, 0)
+        )
+    for key in node.journal_keys:
+        if key.valid_until is not None:
+            name = f"{node.id} {_KEY_NAMES[key.verifier.kind]} {key.verifier.key_id.hex()}"
+            found.append(Expiry("key", name, key.valid_until, 0))
+    return [expiry for expiry in found if expiry.at not in told]
 
 
 def _of_node(node: Node) -> list[Expiry]:
@@ -66,7 +113,8 @@ def _of_node(node: Node) -> list[Expiry]:
     return found
 
 
-def _warn_before_us(role: str) -> int:
+def warn_before_us(role: str) -> int:
+    """Return how long before a role's expiry is time to act."""
     if role.startswith("country-"):
         return _WARN_BEFORE_US_COUNTRY
     return _WARN_BEFORE_US.get(role, _WARN_BEFORE_US_MOST)

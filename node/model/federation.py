@@ -45,6 +45,7 @@ from tuf.api.serialization import DeserializationError
 from node.errors import Code, Refusal
 from node.model.bounds import NODE_ID
 from node.model.note import KeyKind, VerifierKey
+from node.model.trust_files import LOTE_FILE
 
 TOP_ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 ONLINE_ROLES: Final = ("snapshot", "timestamp")
@@ -214,7 +215,9 @@ def make_targets(
     files: Mapping[str, bytes], countries: Mapping[str, RoleKeys], version: int, now: int
 ) -> Targets:
     """Make the federation's own list: its files, and one delegation for each member country."""
-    strange = [path for path in files if _FEDERATION_FILE.fullmatch(path) is None]
+    strange = [
+        path for path in files if path != LOTE_FILE and _FEDERATION_FILE.fullmatch(path) is None
+    ]
     if strange:
         raise Refusal(Code.MALFORMED, f"{strange[0]}: is no file of the federation itself")
     delegated = {

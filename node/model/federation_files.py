@@ -129,12 +129,14 @@ def with_history(described: NodeFile, earlier: NodeFile) -> NodeFile:
     """
     keys = {entry.verifier: entry for entry in described.journal.keys}
     keys.update({entry.verifier: entry for entry in earlier.journal.keys})
+    witness = {entry.verifier: entry for entry in (*described.witness, *earlier.witness)}
     certificates = {entry.certificate: entry for entry in described.tls}
     certificates.update({entry.certificate: entry for entry in earlier.tls})
     return replace(
         described,
         journal=replace(described.journal, keys=tuple(keys.values())),
         tls=tuple(certificates.values()),
+        witness=tuple(witness.values()),
         contacts=described.contacts or earlier.contacts,
     )
 

@@ -1,6 +1,6 @@
-"""Signed notes: verifier keys, checkpoints, their signatures, and proofs in a file.
+"""Signed notes: verifier keys, checkpoints and their signatures.
 
-Sources: C2SP signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof. A note is text
+Sources: C2SP signed-note, tlog-checkpoint and tlog-cosignature. A note is text
 (ending in a newline), an empty line, and signature lines that each name their key:
 
     <text>
@@ -8,10 +8,10 @@ Sources: C2SP signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof. A n
     — <key name> <base64 of: key id (4 bytes), then the signature>
 
 We read only what we would write ourselves: base64 is canonical, numbers are plain decimals,
-names have at most 255 bytes, and extension lines of a checkpoint and the `extra` line of a proof
-are refused, though C2SP allows them, because nothing checks what they say. A signature that
-comes later (a witness's) is appended to the note. Compare checkpoints by origin, size and root,
-never by bytes: the same one may be signed again.
+names have at most 255 bytes, and extension lines of a checkpoint are refused, though C2SP allows
+them, because nothing checks what they say. A signature that comes later (a witness's,
+`cosignature`) is appended to the note. Compare checkpoints by origin, size and root, never by
+bytes: the same one may be signed again.
 """
 
 import enum
@@ -29,17 +29,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from node.errors import Code, Refusal
-from node.model.merkle import EMPTY_ROOT, HASH_SIZE_BYTES, PATH_HASHES_MAX, SIZE_MAX
+from node.model.merkle import EMPTY_ROOT, HASH_SIZE_BYTES, SIZE_MAX
 
 NOTE_SIZE_MAX_BYTES: Final = 64 * 1024
-SIGNATURE_LINES_MAX: Final = 16
+SIGNATURE_LINES_MAX: Final = 64
 NAME_SIZE_MAX_BYTES: Final = 255
 """Longest key name or origin: ML-DSA cosignatures count it in one byte."""
 TIMESTAMP_MAX_S: Final = 2**63 - 1
 SEED_SIZE_BYTES: Final = 32
 
-_PROOF_HEADER: Final = b"c2sp.org/tlog-proof@v1\n"
-_PROOF_SIZE_MAX_BYTES: Final = NOTE_SIZE_MAX_BYTES + 4096  # 63 hashes in base64 and the header
 _KEY_ID_SIZE_BYTES: Final = 4
 _TIMESTAMP_SIZE_BYTES: Final = 8
 _EM_DASH: Final = "\u2014".encode()
@@ -235,6 +233,17 @@ def _mldsa44_message(checkpoint: Checkpoint, cosigner: str, timestamp_s: int) ->
     return b"subtree/v1\n\x00" + framed + start + end + checkpoint.root
 
 
+def cosignature_message(text: bytes, timestamp_s: int) -> bytes:
+    """Return what a witness signs with Ed25519 (kind 0x04), which does not name the witness."""
+    return b"cosignature/v1\ntime %d\n%b" % (timestamp_s, text)
+
+
+def require_timestamp(timestamp_s: int) -> None:
+    """Refuse as MALFORMED a POSIX time outside 0..2^63-1."""
+    if not 0 <= timestamp_s <= TIMESTAMP_MAX_S:
+        raise Refusal(Code.MALFORMED, f"timestamp {timestamp_s} s is outside 0..2^63-1")
+
+
 class Ed25519Signer:
     """Signs the text of notes, checkpoints among them, with an Ed25519 key (type 0x01)."""
 
@@ -244,7 +253,7 @@ class Ed25519Signer:
         Raises:
             Refusal: MALFORMED when the name or the length of the seed is wrong.
         """
-        self._key = Ed25519PrivateKey.from_private_bytes(_checked_seed(private_seed))
+        self._key = Ed25519PrivateKey.from_private_bytes(checked_seed(private_seed))
         public_key = self._key.public_key().public_bytes_raw()
         self.verifier = VerifierKey.of(name, KeyKind.ED25519, public_key)
 
@@ -254,7 +263,7 @@ class Ed25519Signer:
 
     def sign_text(self, text: bytes) -> bytes:
         """Return the signature line for a note's text."""
-        return _signature_line(self.verifier, self._key.sign(text))
+        return signature_line(self.verifier, self._key.sign(text))
 
     def sign(self, checkpoint: Checkpoint, timestamp_s: int) -> bytes:  # noqa: ARG002 - one shape
         """Return the signature line for a checkpoint; this kind says nothing of the time."""
@@ -270,7 +279,7 @@ class Mldsa44Signer:
         Raises:
             Refusal: MALFORMED when the name or the length of the seed is wrong.
         """
-        self._key = MLDSA44PrivateKey.from_seed_bytes(_checked_seed(seed))
+        self._key = MLDSA44PrivateKey.from_seed_bytes(checked_seed(seed))
         public_key = self._key.public_key().public_bytes_raw()
         self.verifier = VerifierKey.of(name, KeyKind.MLDSA44, public_key)
 
@@ -284,20 +293,21 @@ class Mldsa44Signer:
         Raises:
             Refusal: MALFORMED when the time is outside 0..2^63-1.
         """
-        if not 0 <= timestamp_s <= TIMESTAMP_MAX_S:
-            raise Refusal(Code.MALFORMED, f"timestamp {timestamp_s} s is outside 0..2^63-1")
+        require_timestamp(timestamp_s)
         message = _mldsa44_message(checkpoint, self.verifier.name, timestamp_s)
         signature = self._key.sign(message)
-        return _signature_line(self.verifier, timestamp_s.to_bytes(8, "big") + signature)
+        return signature_line(self.verifier, timestamp_s.to_bytes(8, "big") + signature)
 
 
-def _checked_seed(seed: bytes) -> bytes:
+def checked_seed(seed: bytes) -> bytes:
+    """Return a private seed; refuse as MALFORMED one that has not 32 bytes."""
     if len(seed) != SEED_SIZE_BYTES:
         raise Refusal(Code.MALFORMED, f"private seed has {len(seed)} bytes, not {SEED_SIZE_BYTES}")
     return seed
 
 
-def _signature_line(key: VerifierKey, signature: bytes) -> bytes:
+def signature_line(key: VerifierKey, signature: bytes) -> bytes:
+    """Return the line of a note for what a key signed (after the key id: all of `signature`)."""
     encoded = b2a_base64(key.key_id + signature, newline=False)
     return b"%b %b %b\n" % (_EM_DASH, key.name.encode(), encoded)
 
@@ -325,7 +335,7 @@ def sign_text(text: bytes, *signers: Ed25519Signer) -> bytes:
 
 def _assemble(text: bytes, lines: list[bytes]) -> bytes:
     note = b"%b\n%b" % (text, b"".join(lines))
-    if _split(note)[0] != text:
+    if split_note(note)[0] != text:
         raise Refusal(Code.MALFORMED, "note text does not end in a newline: add one")
     return note
 
@@ -355,8 +365,12 @@ def _decode_text(data: bytes) -> str:
         raise Refusal(Code.MALFORMED, "note is not UTF-8") from None
 
 
-def _split(note: bytes) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
-    """Return the text and, for each signature, key name, key id and signature: all unverified."""
+def split_note(note: bytes) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
+    """Return the text and, for each signature, key name, key id and signature: all unverified.
+
+    Raises:
+        Refusal: MALFORMED where the bytes are no note within its bounds.
+    """
     if len(note) > NOTE_SIZE_MAX_BYTES:
         raise Refusal(Code.MALFORMED, f"note has more than {NOTE_SIZE_MAX_BYTES} bytes")
     if len(note.translate(None, _CONTROLS)) != len(note):
@@ -399,7 +413,7 @@ def _verify(key: VerifierKey, text: bytes, signature: bytes) -> int | None:
         if key.kind is KeyKind.MLDSA44:
             message = _mldsa44_message(checkpoint, key.name, timestamp_s)
         else:
-            message = b"cosignature/v1\ntime %d\n%b" % (timestamp_s, text)
+            message = cosignature_message(text, timestamp_s)
     try:
         _load(key.kind, key.public_key).verify(signature, message)
     except InvalidSignature:
@@ -419,7 +433,7 @@ def open_note(note: bytes, verifiers: Sequence[VerifierKey]) -> OpenedNote:
         Refusal: MALFORMED when the note is; UNAUTHENTICATED when a known key's signature fails
             or no known key signed; CONFLICT when two of `verifiers` cannot be told apart.
     """
-    text, lines = _split(note)
+    text, lines = split_note(note)
     known = {(key.name, key.key_id): key for key in verifiers}
     if len(known) != len(set(verifiers)):
         raise Refusal(Code.CONFLICT, "two verifier keys share name and key id: replace one")
@@ -449,52 +463,3 @@ def open_checkpoint(note: bytes, origin: str, verifiers: Sequence[VerifierKey]) 
         reason = f"checkpoint is of {checkpoint.origin}, where one of {origin} is due"
         raise Refusal(Code.UNAUTHENTICATED, reason)
     return OpenedCheckpoint(checkpoint, signed_by, timestamps_s)
-
-
-class Proof(msgspec.Struct, frozen=True):
-    """What shows that an entry is in a log; nothing in it is verified yet."""
-
-    index: int
-    path: bytes
-    """Inclusion path: 32-byte hashes, leaf side first."""
-    note: bytes
-    """Checkpoint as a signed note, with any cosignatures."""
-
-
-def render_proof(index: int, path: bytes, note: bytes) -> bytes:
-    """Return a proof as the bytes of a .tlog-proof file (C2SP tlog-proof), without `extra`.
-
-    Raises:
-        Refusal: MALFORMED when index or path are out of bounds or the note is no checkpoint.
-    """
-    if not 0 <= index <= SIZE_MAX:
-        raise Refusal(Code.MALFORMED, f"proof index {index} is outside 0..2^63-1")
-    hashes, odd = divmod(len(path), HASH_SIZE_BYTES)
-    if odd or hashes > PATH_HASHES_MAX:
-        reason = f"proof path has {len(path)} bytes: send at most 63 hashes of 32 bytes"
-        raise Refusal(Code.MALFORMED, reason)
-    Checkpoint.parse(_split(note)[0])
-    starts = range(0, len(path), HASH_SIZE_BYTES)
-    lines = (b2a_base64(path[at : at + HASH_SIZE_BYTES]) for at in starts)  # each with newline
-    return b"".join((_PROOF_HEADER, b"index %d\n" % index, *lines, b"\n", note))
-
-
-def parse_proof(data: bytes) -> Proof:
-    """Read the bytes of a .tlog-proof file; verify its parts with open_checkpoint and a path.
-
-    Raises:
-        Refusal: MALFORMED when render_proof of the result would not be `data`; the `extra` line
-            of C2SP is refused, since nothing authenticates it.
-    """
-    if len(data) > _PROOF_SIZE_MAX_BYTES:
-        raise Refusal(Code.MALFORMED, f"proof has more than {_PROOF_SIZE_MAX_BYTES} bytes")
-    header, separator, note = data.partition(b"\n\n")
-    if not separator or not header.startswith(_PROOF_HEADER + b"index "):
-        reason = "proof does not start with c2sp.org/tlog-proof@v1 and an index line (no extra)"
-        raise Refusal(Code.MALFORMED, reason)
-    index, *hashes = header.removeprefix(_PROOF_HEADER + b"index ").split(b"\n")
-    path = [decode_base64(line, "proof hash") for line in hashes]
-    if len(path) > PATH_HASHES_MAX or any(len(value) != HASH_SIZE_BYTES for value in path):
-        raise Refusal(Code.MALFORMED, "proof path is not at most 63 lines of one 32-byte hash")
-    Checkpoint.parse(_split(note)[0])
-    return Proof(parse_decimal(index, "proof index"), b"".join(path), note)

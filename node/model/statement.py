@@ -10,6 +10,7 @@ Statement
     CredentialRegistered, StatusChanged                    (registry events)
     ConsentGiven, ConsentEnded                             (consent events)
     TrustAdopted   from here on this trust list counts
+    AuditAccess    somebody is about to look into this journal
 """
 
 from enum import IntEnum
@@ -58,6 +59,14 @@ class ConsentEnd(IntEnum):
 
     REVOKED = 1
     EXPIRED = 2
+
+
+class AccessKind(IntEnum):
+    """What somebody does with entries of a journal: looks for them, reads them, takes them all."""
+
+    FOUND = 1
+    SHOWN = 2
+    EXPORTED = 3
 
 
 class TrustReference(Struct, frozen=True, gc=False):
@@ -176,6 +185,38 @@ class TrustAdopted(Struct, frozen=True, gc=False):
     trust: TrustReference
 
 
+class AccessFilter(Struct, frozen=True, gc=False):
+    """What is looked for, without any value of a person; None and False leave it open.
+
+    Attributes:
+        credential: whether it is entries about one credential.
+        peer: node id.
+        since: said at or after, microseconds UTC.
+        until: said before.
+        body: number of the body in the protocol's Statement.
+        outcome: of answers and conclusions.
+    """
+
+    credential: bool = False
+    peer: str | None = None
+    since: int | None = None
+    until: int | None = None
+    body: int | None = None
+    outcome: Outcome | None = None
+
+
+class AuditAccess(Struct, frozen=True, gc=False):
+    """Somebody is about to look into this journal: who, what for, at what.
+
+    `reader` is a role or a user of the operating system.
+    """
+
+    kind: AccessKind
+    reader: str
+    ground: str
+    filter: AccessFilter
+
+
 Body = (
     Query
     | Answer
@@ -186,6 +227,7 @@ Body = (
     | ConsentGiven
     | ConsentEnded
     | TrustAdopted
+    | AuditAccess
 )
 
 

@@ -32,6 +32,7 @@ from node.model.trust_entries import (
     make_issuers,
     make_member,
     make_node,
+    require_own_origin,
     require_party,
     shared_keys,
     spiffe_id,
@@ -98,6 +99,7 @@ __all__ = [
     "complete",
     "extract",
     "newest_root_version",
+    "require_own_origin",
     "resolve",
     "spiffe_id",
     "spki_digest",
@@ -132,16 +134,11 @@ def resolve(bundle: TrustBundle, root: bytes, at: int, *, whole: bool = False) -
 
 
 def complete(bundle: TrustBundle, view: TrustView) -> TrustBundle:
-    """Return a bundle without what the view found in it to be other than the list says."""
-    gone = set(view.missing)
-    countries = {name[len("country-") : -len(".json")] for name in gone if "/" not in name}
+    """Return a bundle with only what the list names, as it names it."""
+    gone = {*view.missing, *view.strays}
     return TrustBundle(
         {name: data for name, data in bundle.metadata.items() if name not in gone},
-        {
-            path: data
-            for path, data in bundle.files.items()
-            if path not in gone and path_country(path) not in countries
-        },
+        {path: data for path, data in bundle.files.items() if path not in gone},
     )
 
 
@@ -216,6 +213,8 @@ class _Resolving:
             seals_required=frozenset(SEAL_KINDS[kind] for kind in policy.seals_required),
             faults=tuple(checked.faults),
             missing=tuple(checked.missing),
+            strays=tuple(checked.strays),
+            witnesses_required=policy.witnesses_required,
         )
 
     def _federation(self) -> tuple[str, dict[str, Member], PolicyFile]:
@@ -299,14 +298,17 @@ class _Resolving:
             entries.pop(country, None)
 
     def _require_listed(self) -> None:
-        listed = self._checked.listed.keys() | {
-            path for role in self._checked.countries.values() for path in role.listed
-        }
+        checked = self._checked
         for path in self._files:
-            if path not in listed and path_country(path) not in self._checked.spoilt:
+            country = path_country(path)
+            if path in checked.listings.get(country or "", checked.listed):
+                continue
+            # What a role that does not hold may have listed is nobody's; it says nothing.
+            if country not in checked.spoilt or country in checked.listings:
                 raise Refusal(
                     Code.UNAUTHENTICATED, f"trust list file {path}: no role of the list names it"
                 )
+            checked.strays.append(path)
 
     def _index_agreements(
         self,

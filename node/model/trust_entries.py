@@ -6,7 +6,7 @@ Each is made from a file under a role; what a file gets wrong is refused with it
 import base64
 import binascii
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.model.bounds import NODE_ID, text
+from node.model.cosignature import witness_name
 from node.model.credential import AwardType
 from node.model.note import KeyKind, VerifierKey
 from node.model.possession import check_journal_key, check_tls_key
@@ -35,12 +36,16 @@ from node.model.trust_files import (
 )
 
 SEAL_KINDS: Final = {"ed25519": KeyKind.ED25519, "ml-dsa-44": KeyKind.MLDSA44}
+COSIGNATURE_KINDS: Final = {
+    "ed25519": KeyKind.COSIGNATURE_ED25519,
+    "ml-dsa-44": KeyKind.MLDSA44,
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 24 * 60 * 60 * 1_000_000
 
 
 class JournalKey(Struct, frozen=True):
-    """A journal key and when it counts (microseconds UTC; None: no end)."""
+    """A journal or witness key and when it counts (microseconds UTC; None: no end)."""
 
     verifier: VerifierKey
     valid_from: int
@@ -76,6 +81,7 @@ class Node(Struct, frozen=True):
     journal_keys: tuple[JournalKey, ...]
     certificates: tuple[Certificate, ...]
     expires_at: int
+    witness_keys: tuple[JournalKey, ...] = ()
 
     def accepts(self, pin: bytes, at: int) -> bool:
         """Tell whether the node may present the certificate with this pin at a time."""
@@ -254,9 +260,17 @@ def make_node(file: NodeFile, country: str, expires_at: int) -> Node:
         raise Refusal(Code.MALFORMED, "node must be the id in its path, like XA")
     if file.country != country:
         raise Refusal(Code.MALFORMED, "country must be that of the role")
+    require_own_origin(file.journal.origin, file.node)
     authority = text(file.authority, "authority", 200)
     endpoint = text(file.endpoint, "endpoint", 260)
-    keys = tuple(_make_key(entry, file) for entry in file.journal.keys)
+    keys = tuple(
+        _make_key(entry, file.node, file.journal.origin, SEAL_KINDS) for entry in file.journal.keys
+    )
+    witness_keys = tuple(
+        _make_key(entry, file.node, witness_name(file.journal.origin), COSIGNATURE_KINDS)
+        for entry in file.witness
+    )
+    _require_own_use(keys, witness_keys)
     certificates = tuple(_make_certificate(entry, file.node) for entry in file.tls)
     return Node(
         id=file.node,
@@ -267,16 +281,43 @@ def make_node(file: NodeFile, country: str, expires_at: int) -> Node:
         journal_keys=keys,
         certificates=certificates,
         expires_at=expires_at,
+        witness_keys=witness_keys,
     )
 
 
-def _make_key(entry: JournalKeyEntry, file: NodeFile) -> JournalKey:
+def require_own_origin(origin: str, node: str) -> None:
+    """Refuse the name of a journal that another node could have: two would look like a fork.
+
+    Raises:
+        Refusal: MALFORMED where it does not begin with the node's id.
+    """
+    own = f"{node.lower()}."
+    if not origin.startswith(own):
+        raise Refusal(
+            Code.MALFORMED,
+            f"the journal's origin must begin with the node's id, like {own}symbolon/journal",
+        )
+
+
+def _require_own_use(keys: Collection[JournalKey], witness_keys: Collection[JournalKey]) -> None:
+    """Refuse a witness key that signs for the journal too: each would speak for the other."""
+    own = {key.verifier.public_key for key in keys}
+    if any(key.verifier.public_key in own for key in witness_keys):
+        raise Refusal(Code.MALFORMED, "a witness key must not be a journal key as well")
+
+
+def _make_key(
+    entry: JournalKeyEntry, node: str, name: str, kinds: Mapping[str, KeyKind]
+) -> JournalKey:
     verifier = VerifierKey.parse(entry.verifier)
-    if verifier.name != file.journal.origin or verifier.kind not in SEAL_KINDS.values():
-        raise Refusal(Code.MALFORMED, "a journal key must be named by the journal's origin")
+    if verifier.name != name or verifier.kind not in kinds.values():
+        raise Refusal(
+            Code.MALFORMED,
+            "a journal key must be named by the journal's origin, a witness key by it and /witness",
+        )
     if entry.retired_because is not None and entry.valid_until is None:
         raise Refusal(Code.MALFORMED, "a retired journal key needs valid_until")
-    check_journal_key(file.node, verifier, _decode_base64(entry.possession, "possession"))
+    check_journal_key(node, verifier, _decode_base64(entry.possession, "possession"))
     return JournalKey(
         verifier, microseconds(entry.valid_from), _until(entry.valid_until), entry.retired_because
     )
@@ -402,13 +443,14 @@ def make_framework(file: FrameworkFile) -> Framework:
 def shared_keys(nodes: Collection[Node]) -> dict[str, str]:
     """Return each node that shares a key with another, and which other.
 
-    The same key under two nodes would let one speak as the other.
+    The same key under two nodes would let one speak as the other. Each has proved that it has it,
+    so nobody else can bring this about.
     """
     holders: dict[bytes, str] = {}
     shared: dict[str, str] = {}
     for node in nodes:
         keys = [certificate.spki_digest for certificate in node.certificates]
-        keys += [key.verifier.public_key for key in node.journal_keys]
+        keys += [key.verifier.public_key for key in (*node.journal_keys, *node.witness_keys)]
         for key in keys:
             holder = holders.setdefault(key, node.id)
             if holder != node.id:

@@ -2,6 +2,7 @@
 
 federation.json             who is a member (role targets)
 policy.json                 which signature lines a checkpoint must carry (role targets)
+etsi/scheme.json            what the same list after ETSI TS 119 602 needs (sources only)
 nodes/XA/node.json          what peers must know of a node (role country-XA)
 issuers/XA/issuers.json     who may award what in XA (role country-XA)
 issuers/XA/framework.json   XA's levels and what they are in the EQF (role country-XA)
@@ -19,6 +20,10 @@ from node.errors import Code, Refusal
 FILE_SIZE_MAX_BYTES: Final = 1 << 20
 FEDERATION_FILE: Final = "federation.json"
 POLICY_FILE: Final = "policy.json"
+SCHEME_FILE: Final = "etsi/scheme.json"
+LOTE_FILE: Final = "etsi/lote.json"
+WITNESSES_REQUIRED_MAX: Final = 16
+"""As many cosignatures of both kinds as one note holds."""
 
 _File = TypeVar("_File", bound=Struct)
 
@@ -73,16 +78,46 @@ class FederationFile(_Strict, frozen=True):
 
 
 class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """`policy.json`: which signature lines a checkpoint must carry to count."""
+    """`policy.json`: which signature lines a checkpoint must carry to count.
+
+    `witnesses_required` is how many other members must have cosigned what a receipt stands on,
+    each with every kind in `seals_required`.
+    """
 
     seals_required: tuple[SealName, ...] = ("ed25519", "ml-dsa-44")
+    witnesses_required: Annotated[int, Meta(ge=0, le=WITNESSES_REQUIRED_MAX)] = 0
+
+
+class AddressEntry(_Strict, frozen=True):
+    """Where an authority is reached: by post, by mail, on the web (as ETSI TS 119 602 asks)."""
+
+    street: Name
+    locality: Name
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+    email: Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254)]
+    website: Annotated[str, Meta(pattern="^https?://[^\\s]+$", max_length=500)]
+    postal_code: Annotated[str, Meta(max_length=40)] = ""
+
+
+class SchemeFile(_Strict, frozen=True):
+    """`etsi/scheme.json`: what a list after ETSI TS 119 602 says beside who is a member.
+
+    It stays in the sources; `etsi/lote.json`, which is made with it, is listed.
+    """
+
+    operator: AddressEntry
+    authorities: dict[NodeId, AddressEntry]
+    policy: Annotated[str, Meta(pattern="^https?://[^\\s]+$", max_length=500)]
+    language: Annotated[str, Meta(pattern="^[a-z]{2}$", description="Of all texts; ISO 639-1")] = (
+        "en"
+    )
 
 
 # --- of a country: its node ----------------------------------------------------------------
 
 
 class JournalKeyEntry(_Strict, frozen=True):
-    """One journal key in a node file; a retired one stays listed, with its reason."""
+    """One journal or witness key in a node file; a retired one stays listed, with its reason."""
 
     verifier: Annotated[str, Meta(max_length=4096, description="C2SP verifier key")]
     valid_from: Moment
@@ -128,6 +163,10 @@ class NodeFile(_Strict, frozen=True):
     ]
     journal: JournalEntry
     tls: Annotated[tuple[CertificateEntry, ...], Meta(min_length=1, max_length=16)]
+    witness: Annotated[
+        tuple[JournalKeyEntry, ...],
+        Meta(max_length=64, description="Keys that cosign other nodes' checkpoints"),
+    ] = ()
     contacts: Annotated[tuple[ContactEntry, ...], Meta(max_length=16)] = ()
 
 
@@ -202,6 +241,7 @@ class AgreementFile(_Strict, frozen=True):
 KINDS: Final[dict[str, type[Struct]]] = {
     "federation": FederationFile,
     "policy": PolicyFile,
+    "scheme": SchemeFile,
     "node": NodeFile,
     "issuers": IssuersFile,
     "framework": FrameworkFile,

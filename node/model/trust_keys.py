@@ -24,12 +24,17 @@ def require_keys(role: Role, keys: Mapping[str, Key], where: str) -> None:
     """Refuse a role whose keys are weak, of a strange kind, or the same one twice."""
     if len(role.keyids) > KEYS_PER_ROLE_MAX:
         raise Refusal(Code.MALFORMED, f"{where}: a role has more than {KEYS_PER_ROLE_MAX} keys")
-    public_keys = [_public_key(keys[keyid], where) for keyid in role.keyids if keyid in keys]
+    public_keys = [public_key_bytes(keys[keyid], where) for keyid in role.keyids if keyid in keys]
     if len(set(public_keys)) != len(public_keys):
         raise Refusal(Code.MALFORMED, f"{where}: the same key stands twice in one role")
 
 
-def _public_key(key: Key, where: str) -> bytes:
+def public_key_bytes(key: Key, where: str) -> bytes:
+    """Return a role's public key: raw for Ed25519, else its SubjectPublicKeyInfo (DER).
+
+    Raises:
+        Refusal: MALFORMED where it is weak, of a strange kind or unreadable.
+    """
     if not isinstance(key, SSlibKey) or key.keytype not in _KEY_TYPES:
         raise Refusal(
             Code.MALFORMED, f"{where}: a key is of kind {key.keytype!r}; use Ed25519 or ECDSA P-256"
@@ -65,6 +70,6 @@ def borrowed_keys(delegations: Delegations) -> dict[str, str]:
 def _readable_keys(role: Role, keys: Mapping[str, Key]) -> Iterable[bytes]:
     for keyid in role.keyids:
         try:
-            yield _public_key(keys[keyid], "")
+            yield public_key_bytes(keys[keyid], "")
         except (KeyError, Refusal):
             continue  # refused for the role that has it, in its turn

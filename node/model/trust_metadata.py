@@ -39,7 +39,7 @@ from tuf.api.serialization import DeserializationError
 from node.errors import Code, Refusal
 from node.model.statement import TrustReference
 from node.model.trust_entries import microseconds
-from node.model.trust_files import FILE_SIZE_MAX_BYTES
+from node.model.trust_files import FILE_SIZE_MAX_BYTES, LOTE_FILE
 from node.model.trust_keys import borrowed_keys, require_keys
 
 METADATA_SIZE_MAX_BYTES: Final = 4 << 20
@@ -96,6 +96,8 @@ class CheckedMetadata(Struct, frozen=True):
         faults: a sentence each.
         spoilt: the countries of those sentences.
         missing: names of metadata that the bundle has not, or not as they are listed.
+        listings: what each country's role lists, whether or not it has expired.
+        strays: names of what the bundle has and nobody lists.
     """
 
     root_version: int
@@ -106,6 +108,8 @@ class CheckedMetadata(Struct, frozen=True):
     faults: list[str]
     spoilt: set[str]
     missing: list[str]
+    listings: dict[str, dict[str, TargetFile]]
+    strays: list[str]
 
 
 def newest_root_version(bundle: TrustBundle) -> int:
@@ -142,7 +146,8 @@ def listed_paths(metadata: Mapping[str, bytes]) -> set[str]:
             paths.update(
                 path
                 for path in signed.targets
-                if path_country(path) == country and (country or _FILE_NAME.fullmatch(path))
+                if path_country(path) == country
+                and (country or path == LOTE_FILE or _FILE_NAME.fullmatch(path))
             )
     return paths
 
@@ -182,6 +187,8 @@ def check_metadata(
         faults=[],
         spoilt=set(),
         missing=[],
+        listings={},
+        strays=[],
     )
     _check_countries(checked, bundle, snapshot, targets, at, whole=whole)  # 5
     return checked
@@ -364,6 +371,7 @@ def _check_countries(  # noqa: PLR0913 - what a delegation is held against
     strays = {name for name in bundle.metadata if COUNTRY_ROLE.match(name)}
     for file_name in sorted(strays - {f"{name}.json" for name in delegated}):
         spoil(checked, _country_of(file_name), "targets.json delegates nothing to it")
+        checked.strays.append(file_name)
 
 
 def _check_country(  # noqa: PLR0913 - what a country's role is held against
@@ -384,11 +392,14 @@ def _check_country(  # noqa: PLR0913 - what a country's role is held against
         _same_version(signed, snapshot, file_name)
         checked.roles[role.name] = RoleState(signed.version, microseconds(signed.expires))
         _require_own_files(signed, country)
+        checked.listings[country] = dict(signed.targets)
         state = _fresh(role.name, signed, at)
     except Refusal as refusal:
         spoil(checked, country, refusal.reason)
     else:
-        checked.countries[country] = CountryRole(country, state.expires_at, dict(signed.targets))
+        checked.countries[country] = CountryRole(
+            country, state.expires_at, checked.listings[country]
+        )
 
 
 def _match_country(

@@ -1,10 +1,12 @@
 """The view of one resolved trust list, and everything that is looked up in it."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.model.credential import AwardType
-from node.model.note import KeyKind, OpenedCheckpoint, open_checkpoint
+from node.model.note import KeyKind, OpenedCheckpoint, open_checkpoint, split_note
 from node.model.statement import AgreementReference, Purpose, TrustReference
 from node.model.trust_entries import (
     Accreditation,
@@ -17,6 +19,11 @@ from node.model.trust_entries import (
     holds,
 )
 from node.model.trust_metadata import RoleState
+
+_COSIGNED_AS: Final = {
+    KeyKind.ED25519: KeyKind.COSIGNATURE_ED25519,
+    KeyKind.MLDSA44: KeyKind.MLDSA44,
+}
 
 
 class TrustView(Struct, frozen=True):
@@ -40,6 +47,8 @@ class TrustView(Struct, frozen=True):
         faults: why countries are left out, a sentence each.
         missing: what the list names and the bundle has not, or not as it is listed: metadata and
             files.
+        strays: what the bundle has and the list does not name.
+        witnesses_required: how many other members must have cosigned what a receipt stands on.
     """
 
     reference: TrustReference
@@ -57,6 +66,8 @@ class TrustView(Struct, frozen=True):
     seals_required: frozenset[KeyKind]
     faults: tuple[str, ...]
     missing: tuple[str, ...]
+    strays: tuple[str, ...]
+    witnesses_required: int = 0
 
     def node(self, node: str) -> Node:
         """Return a node, whether or not it may be asked or answered now.
@@ -165,6 +176,40 @@ class TrustView(Struct, frozen=True):
                 Code.UNAUTHENTICATED, f"checkpoint of {node.id} lacks a signature of kind {names}"
             )
         return opened
+
+    def cosigners(self, owner: Node, note: bytes) -> frozenset[str]:
+        """Return the other members that have cosigned a checkpoint of a node's, by node id.
+
+        One counts with a line of every kind in `seals_required`, each by a key that the list
+        counts at the time in the line, while it was a member that was not suspended.
+
+        Raises:
+            Refusal: UNAUTHENTICATED where a line of a listed key fails, MALFORMED where the note
+                is no checkpoint.
+        """
+        named = {(name, key_id) for name, key_id, _ in split_note(note)[1]}
+        listed = {
+            key.verifier: (node, key)
+            for node in self.nodes.values()
+            if node.id != owner.id
+            for key in node.witness_keys
+            if (key.verifier.name, key.verifier.key_id) in named
+        }
+        if not listed:
+            return frozenset()
+        opened = open_checkpoint(note, owner.origin, tuple(listed))
+        kinds: dict[str, set[KeyKind]] = {}
+        for verifier, timestamp_s in zip(opened.signed_by, opened.timestamps_s, strict=True):
+            node, key = listed[verifier]
+            at = (timestamp_s or 0) * 1_000_000
+            if holds(key.valid_from, key.valid_until, at) and self._is_member(node, at):
+                kinds.setdefault(node.id, set()).add(verifier.kind)
+        required = {_COSIGNED_AS[kind] for kind in self.seals_required}
+        return frozenset(node for node, signed in kinds.items() if required <= signed)
+
+    def _is_member(self, node: Node, at: int) -> bool:
+        member = self.members.get(node.country)
+        return member is None or holds(member.since, member.suspended_since, at)
 
     def require_fresh(self, now: int) -> None:
         """Refuse once the list has expired.

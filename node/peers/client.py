@@ -12,11 +12,27 @@ from msgspec.structs import replace
 
 from node.errors import Code, Refusal
 from node.flows.ports import Clock, FalseReply, Identity, Trust
+from node.flows.witness_ports import WitnessedElsewhere
 from node.model.seal import Sealed
 from node.model.trust import Node, tls_name
 from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, encode_parcel, parse_parcel
-from node.wire.refusals import from_grpc
-from node.wire.stubs import SERVICE_NAME, Parcel, TrustFileRequest, TrustFileResponse
+from node.wire.refusals import WITNESSED_SIZE, WITNESSED_TRAILER, from_grpc
+from node.wire.stubs import (
+    SERVICE_NAME,
+    ConsistencyRequest,
+    ConsistencyResponse,
+    HeadRequest,
+    HeadResponse,
+    InclusionRequest,
+    InclusionResponse,
+    Parcel,
+    TrustFileRequest,
+    TrustFileResponse,
+    WitnessedRequest,
+    WitnessedResponse,
+    WitnessRequest,
+    WitnessResponse,
+)
 
 _EVIDENCE_MAX_BYTES: Final = 64 * 1024
 _Exchange = Callable[..., Awaitable[bytes]]
@@ -86,14 +102,48 @@ class GrpcPeers:
         Raises:
             Refusal: UNKNOWN where the node has no such file, PEER_SILENT where it does not answer.
         """
+        reply = await self._call(node, "TrustFile", TrustFileRequest(name=name), TrustFileResponse)
+        return bytes(reply.content)
+
+    async def head(self, node: str) -> bytes:
+        """Return a peer's newest signed checkpoint, unchecked (port `WitnessPeers`)."""
+        reply = await self._call(node, "Head", HeadRequest(), HeadResponse)
+        return bytes(reply.checkpoint)
+
+    async def consistency(
+        self, node: str, first: int, second: int, further: Sequence[int] = ()
+    ) -> tuple[bytes, Sequence[bytes]]:
+        """Return a peer's consistency proofs, unchecked (port `WitnessPeers`)."""
+        request = ConsistencyRequest(first=first, second=second, further=further)
+        reply = await self._call(node, "Consistency", request, ConsistencyResponse)
+        return bytes(reply.path), tuple(reply.further)
+
+    async def add_checkpoint(self, node: str, body: bytes) -> bytes:
+        """Ask a witness to cosign; returns signature lines, unchecked (port `WitnessPeers`)."""
+        request = WitnessRequest(add_checkpoint=body)
+        reply = await self._call(node, "Witness", request, WitnessResponse)
+        return bytes(reply.cosignatures)
+
+    async def witnessed(self, node: str, origin: str) -> bytes:
+        """Return the largest checkpoint of a journal that a peer has seen; empty for none."""
+        request = WitnessedRequest(origin=origin)
+        reply = await self._call(node, "Witnessed", request, WitnessedResponse)
+        return bytes(reply.checkpoint)
+
+    async def inclusion(self, node: str, index: int) -> tuple[bytes, bytes]:
+        """Return path and cosigned checkpoint of an entry, unchecked (port `WitnessPeers`)."""
+        request = InclusionRequest(index=index)
+        reply = await self._call(node, "Inclusion", request, InclusionResponse)
+        return bytes(reply.path), bytes(reply.checkpoint)
+
+    async def _call(self, node: str, method: str, request: Any, response: Any) -> Any:  # noqa: ANN401 - messages
         call: Any = self._line(node).channel.unary_unary(
-            f"/{SERVICE_NAME}/TrustFile",
-            request_serializer=TrustFileRequest.SerializeToString,
-            response_deserializer=TrustFileResponse.FromString,
+            f"/{SERVICE_NAME}/{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=response.FromString,
         )
         with _refusals():
-            reply = await call(TrustFileRequest(name=name), timeout=self._timeout_s)
-        return bytes(reply.content)
+            return await call(request, timeout=self._timeout_s)
 
     async def close(self) -> None:
         """Close every channel."""
@@ -158,6 +208,9 @@ def _refusals() -> Iterator[None]:
         # The published types call this an entry, not a sequence of them.
         metadata: Any = error.trailing_metadata() or ()
         trailers = {str(key): str(value) for key, value in metadata}
+        size = trailers.get(WITNESSED_TRAILER, "")
+        if WITNESSED_SIZE.fullmatch(size):
+            raise WitnessedElsewhere(int(size)) from None
         raise from_grpc(error.code().name, trailers, error.details() or "") from None
     except (grpc.aio.UsageError, asyncio.CancelledError):
         # The channel was closed under the call, because the trust list describes the peer anew.

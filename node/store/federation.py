@@ -50,6 +50,7 @@ from node.model.federation_files import (
     suspended,
 )
 from node.model.trust_files import FEDERATION_FILE, POLICY_FILE, FederationFile, PolicyFile
+from node.store.etsi import etsi_files
 from node.store.publication import (
     Publication,
     listed_files,
@@ -393,6 +394,7 @@ class Federation:
         for path, content in files.items():
             check_federation_file(path, content)
         version = self.publication().next_version("targets")
+        files |= etsi_files(self._sources, members, version, now)
         self._stage("targets", make_targets(files, countries, version, now), files)
         self._sources.write(FEDERATION_FILE, files[FEDERATION_FILE])
 

@@ -19,6 +19,7 @@ from node.flows.coalesce import Coalescer
 from node.flows.ports import Counterpart, Draft, Evidence, Judge, Question, Recorded
 from node.model.credential import Credential
 from node.model.decide import Consent, Facts, spends_consent
+from node.model.fork import Fork
 from node.model.seal import Sealed
 from node.model.statement import Answer, Query
 from node.store import schema
@@ -125,7 +126,7 @@ class GroupCommit:
             if len(jobs) == 1:
                 return [error]
         else:
-            self.forked = batch.forked
+            self.forked |= batch.forked
             return batch.outcomes(self._journal)
         # One job spoiled it for all: each by itself.
         return [outcome for job in jobs for outcome in self._commit([job])]
@@ -141,13 +142,14 @@ class GroupCommit:
         self._journal.open(connection)
         batch = _Batch(jobs)
         forked, unseen = self._observe(connection, batch.counterparts())
-        batch.forked = self.forked | forked
+        batch.forked = self.forked | forked  # origins
         batch.decide(connection, self._journal)
         batch.gather()
         if batch.drafts:
             batch.placed = self._journal.extend([draft.statement for draft in batch.drafts])
             project(connection, batch.drafts, batch.placed, self._clock())
-            insert_rows(connection, schema.peer_checkpoint, batch.rested_on(unseen))
+            fresh = batch.rested_on(unseen, self._clock())
+            insert_rows(connection, schema.peer_checkpoint, fresh)
             spend(connection, batch.uses_spent)
             batch.note = self._journal.close(connection, sign=batch.travels)
         return batch
@@ -157,39 +159,51 @@ class GroupCommit:
     ) -> tuple[frozenset[str], set[tuple[str, int]]]:
         """Hold the peers' checkpoints against those kept before.
 
-        Returns the peers of which two contradict each other, and which checkpoints are new.
+        Returns the journals of which two contradict each other, and which checkpoints are new.
         """
         seen: dict[tuple[str, int], Counterpart] = {}
-        contradicting: dict[str, tuple[bytes, bytes]] = {}
+        contradicting: dict[str, tuple[str, Fork]] = {}
         for counterpart in counterparts:
-            first = seen.setdefault((counterpart.peer, counterpart.size), counterpart)
+            first = seen.setdefault((counterpart.origin, counterpart.size), counterpart)
             if first.root != counterpart.root:
-                notes = (first.sealed.checkpoint, counterpart.sealed.checkpoint)
-                contradicting[counterpart.peer] = notes
+                fork = Fork(first.sealed.checkpoint, counterpart.sealed.checkpoint)
+                contradicting[counterpart.origin] = (counterpart.peer, fork)
         if not seen:
             return frozenset(), set()
         known = {
-            (peer, size): (root, note)
-            for size, peer, root, note in rows_with(
+            (origin, size): (root, note)
+            for origin, size, _peer, root, note, _seen_at, _proved in rows_with(
                 connection,
-                (schema.peer_checkpoint.c.size, schema.peer_checkpoint.c.peer),
-                {(size, peer) for peer, size in seen},
+                (schema.peer_checkpoint.c.origin, schema.peer_checkpoint.c.size),
+                seen.keys(),
             )
         }
         for key, counterpart in seen.items():
             root, note = known.get(key, (counterpart.root, b""))
             if root != counterpart.root:
-                contradicting[counterpart.peer] = (note, counterpart.sealed.checkpoint)
-        for peer, notes in contradicting.items():
-            self._keep_fork(connection, peer, notes)
+                fork = Fork(note, counterpart.sealed.checkpoint)
+                contradicting[counterpart.origin] = (counterpart.peer, fork)
+        for origin, (peer, fork) in contradicting.items():
+            self._keep_fork(connection, peer, origin, fork)
         return frozenset(contradicting), seen.keys() - known.keys()
 
-    def _keep_fork(self, connection: Connection, peer: str, notes: tuple[bytes, bytes]) -> None:
-        if peer in self.forked:
+    async def keep_fork(self, peer: str, origin: str, fork: Fork) -> None:
+        """Keep what shows that a journal is forked; from then on it is trusted no more."""
+
+        def work(connection: Connection) -> None:
+            self._keep_fork(connection, peer, origin, fork)
+
+        def keep() -> None:
+            self._database.write_now(work)
+            self.forked |= {origin}
+
+        await self._database.in_writer(keep)
+
+    def _keep_fork(self, connection: Connection, peer: str, origin: str, fork: Fork) -> None:
+        if origin in self.forked:
             return
-        content = b"\n".join(notes)
-        keep_evidence(connection, Evidence(peer, FORK, content), self._clock())
-        _log.error("journal_forked", peer=peer)
+        keep_evidence(connection, Evidence(peer, origin, FORK, fork.render()), self._clock())
+        _log.error("journal_forked", peer=peer, origin=origin)
 
 
 class _Batch:
@@ -228,14 +242,15 @@ class _Batch:
         ]
         return found
 
-    def rested_on(self, unseen: set[tuple[str, int]]) -> list[tuple[int, str, bytes, bytes]]:
+    def rested_on(self, unseen: set[tuple[str, int]], now: int) -> list[tuple[Any, ...]]:
         """Return the rows of the new checkpoints that a statement of ours rests on."""
-        rows: dict[tuple[str, int], tuple[int, str, bytes, bytes]] = {}
+        rows: dict[tuple[str, int], tuple[Any, ...]] = {}
         for draft in self.drafts:
             held = draft.counterpart
-            if held is not None and (held.peer, held.size) in unseen:
-                row = (held.size, held.peer, held.root, held.sealed.checkpoint)
-                rows.setdefault((held.peer, held.size), row)
+            if held is not None and (held.origin, held.size) in unseen:
+                note = held.sealed.checkpoint
+                row = (held.origin, held.size, held.peer, held.root, note, now, 0)
+                rows.setdefault((held.origin, held.size), row)
         return list(rows.values())
 
     def decide(self, connection: Connection, journal: Journal) -> None:
@@ -253,8 +268,8 @@ class _Batch:
             self._decided.append((number, results))
             for question in job.questions:
                 commitment = question.counterpart.commitment
-                if question.counterpart.peer in self.forked:
-                    results.append(_forked(question.counterpart.peer))
+                if question.counterpart.origin in self.forked:
+                    results.append(_forked(question.counterpart.origin))
                 elif commitment in decided:
                     results.append(decided[commitment])
                 elif commitment in answered:
@@ -293,8 +308,8 @@ class _Batch:
         """Take the statements of every append job, after the answers."""
         for number, job in self._said:
             if self.forked:
-                peers = {draft.counterpart.peer for draft in job.drafts if draft.counterpart}
-                false = peers & self.forked
+                origins = {draft.counterpart.origin for draft in job.drafts if draft.counterpart}
+                false = origins & self.forked
                 if false:
                     self._outcomes[number] = _forked(min(false))
                     continue
@@ -324,9 +339,9 @@ def _statements_of(job: _Job) -> int:
     return len(job.questions) if isinstance(job, _Answer) else len(job.drafts)
 
 
-def _forked(peer: str) -> Refusal:
+def _forked(origin: str) -> Refusal:
     return Refusal(
-        Code.UNTRUSTED, f"the journal of {peer} is forked: two checkpoints of one size differ"
+        Code.UNTRUSTED, f"the journal {origin} is forked: two of its checkpoints contradict"
     )
 
 

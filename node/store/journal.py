@@ -4,7 +4,8 @@ Within the write transaction of its caller:
 
 1. `open`: read the head; where another process moved it, forget the tree in memory
 2. `extend`: salt, commit and hash the statements into the tree
-3. `close`: write the tiles, move the head by compare-and-swap, sign it if something will travel
+3. `close`: write tiles and commitments, move the head by compare-and-swap, sign it if something is
+   to travel
 4. after the caller's commit, `seals`: what may now leave the node
 
 The signing key signs only what extends the head that this transaction holds. Where the
@@ -12,18 +13,23 @@ transaction fails, the tree is forgotten and read again; a signature made meanwh
 by nobody.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import ClauseElement, Connection, bindparam, func, select, update
+from sqlalchemy import ClauseElement, Connection, Table, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from node.errors import Code, Refusal
-from node.model.merkle import EMPTY_ROOT, Tile, Tree, leaf_hash
+from node.model.merkle import EMPTY_ROOT, HASH_SIZE_BYTES, TILE_WIDTH, Tile, Tree, leaf_hash
 from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.seal import SALT_SIZE_BYTES, Sealed, commitment
+from node.model.tiles import split_hashes
 from node.store import schema
 from node.store.database import insert_rows, run
+
+_BUNDLES_AT_ONCE: Final = 64
+_HELD_RETRY_AFTER_S: Final = 5.0
+_BUNDLE_SIZE_BYTES: Final = TILE_WIDTH * HASH_SIZE_BYTES
 
 
 class Placed(NamedTuple):
@@ -40,19 +46,39 @@ class Journal:
     def __init__(
         self,
         origin: str,
-        signers: Sequence[Ed25519Signer | Mldsa44Signer],
+        signers: Callable[[], Sequence[Ed25519Signer | Mldsa44Signer]],
         clock: Callable[[], int],
         randomness: Callable[[int], bytes],
     ) -> None:
-        """Take the journal's name, its keys, a clock in microseconds and a source of salts."""
+        """Take the journal's name, a clock in microseconds and a source of salts.
+
+        `signers` returns the keys that sign now; they may be renewed while the journal is open.
+        """
         self._origin = origin
         self._signers = signers
         self._clock = clock
         self._randomness = randomness
         self._tree: Tree | None = None
         self._tiles: dict[tuple[int, int], Tile] = {}
+        self._bundle = bytearray()  # commitments from the last full bundle on
         self._size = 0
         self._reading: Connection | None = None
+        self._held, self._held_for_good = "", False
+
+    @property
+    def held(self) -> str:
+        """Why nothing is signed; empty where it is."""
+        return self._held
+
+    def hold(self, reason: str, *, for_good: bool) -> None:
+        """Sign nothing from now on, and where it is `for_good` write nothing either."""
+        if not self._held_for_good:
+            self._held, self._held_for_good = reason, for_good
+
+    def release(self) -> None:
+        """Sign again, unless it is held for good."""
+        if not self._held_for_good:
+            self._held = ""
 
     @property
     def size(self) -> int:
@@ -60,7 +86,13 @@ class Journal:
         return self._size
 
     def open(self, connection: Connection) -> None:
-        """Begin in a write transaction."""
+        """Begin in a write transaction.
+
+        Raises:
+            Refusal: STALE while the journal is held for good.
+        """
+        if self._held_for_good:
+            raise Refusal(Code.STALE, self._held)
         self._reading = connection
         head = run(connection, _HEAD).fetchone()
         if head is None:
@@ -73,6 +105,7 @@ class Journal:
                 raise Refusal(
                     Code.DEFECT, f"the journal's tiles do not add up to its head at {size}"
                 )
+            self._bundle = bytearray(_bundle_at(connection, size))
         self._size = self._before = size
 
     def extend(self, statements: Sequence[bytes]) -> list[Placed]:
@@ -86,6 +119,7 @@ class Journal:
         entries = list(map(commitment, statements, salts))
         for tile in tree.extend(list(map(leaf_hash, entries))):
             self._tiles[tile.level, tile.number] = tile
+        self._bundle += b"".join(entries)
         positions = range(self._size, tree.size)
         self._size = tree.size
         return list(map(Placed, positions, salts, entries))
@@ -100,12 +134,22 @@ class Journal:
         root = tree.root()
         for tile in self._tiles.values():
             run(connection, _WRITE_TILE, level=tile.level, number=tile.number, hashes=tile.hashes)
+        self._write_bundles(connection)
         moved = run(
             connection, _MOVE_HEAD, expected=self._before, new_size=tree.size, new_root=root
         )
         if moved.rowcount != 1:
             raise Refusal(Code.CONFLICT, "the journal was moved by another process")
         return self._sign(connection, tree.size, root) if sign else b""
+
+    def _write_bundles(self, connection: Connection) -> None:
+        number = self._before // TILE_WIDTH
+        for at in range(0, len(self._bundle), _BUNDLE_SIZE_BYTES):
+            commitments = bytes(self._bundle[at : at + _BUNDLE_SIZE_BYTES])
+            run(connection, _WRITE_BUNDLE, number=number, commitments=commitments)
+            number += 1
+        kept = self._size % TILE_WIDTH * HASH_SIZE_BYTES
+        del self._bundle[: len(self._bundle) - kept]
 
     def sign_head(self, connection: Connection) -> None:
         """Sign the head where statements were journalled since the newest checkpoint."""
@@ -115,8 +159,10 @@ class Journal:
             self._sign(connection, self._size, self._open_tree().root())
 
     def _sign(self, connection: Connection, size: int, root: bytes) -> bytes:
+        if self._held:
+            raise Refusal(Code.STALE, self._held, retry_after_s=_HELD_RETRY_AFTER_S)
         note = sign_checkpoint(
-            Checkpoint(self._origin, size, root), self._signers, self._clock() // 1_000_000
+            Checkpoint(self._origin, size, root), self._signers(), self._clock() // 1_000_000
         )
         insert_rows(connection, schema.checkpoint, [(size, note)])
         return note
@@ -161,6 +207,33 @@ def read_tile(connection: Connection, level: int, number: int) -> bytes:
     return b"" if row is None else bytes(row.hashes)
 
 
+def read_bundle(connection: Connection, number: int) -> bytes:
+    """Return the stored commitments of an entry bundle, joined; empty where there are none."""
+    row = connection.execute(_BUNDLE, {"at_number": number}).one_or_none()
+    return b"" if row is None else bytes(row.commitments)
+
+
+def _bundle_at(connection: Connection, size: int) -> bytes:
+    """Return the commitments of the bundle that a journal of this size has begun.
+
+    Raises:
+        Refusal: DEFECT where they are not all there.
+    """
+    number, width = divmod(size, TILE_WIDTH)
+    size_bytes = width * HASH_SIZE_BYTES
+    commitments = read_bundle(connection, number)[:size_bytes] if width else b""
+    if len(commitments) != size_bytes:
+        raise Refusal(Code.DEFECT, f"the journal's commitments end before its head at {size}")
+    return commitments
+
+
+def stored_commitments(connection: Connection) -> Iterator[bytes]:
+    """Yield the commitments of all entries, as they are kept beside them."""
+    stream = connection.execution_options(yield_per=_BUNDLES_AT_ONCE).execute(_BUNDLES)
+    for row in stream:
+        yield from split_hashes(row.commitments)
+
+
 def stored_tree(connection: Connection, size: int) -> Tree:
     """Return the tree of a size over the stored tiles, readable while the snapshot lasts."""
     return Tree(size, lambda level, number: read_tile(connection, level, number))
@@ -201,11 +274,10 @@ def create(connection: Connection, node: str, origin: str, note: bytes) -> None:
     insert_rows(connection, schema.checkpoint, [(0, note)])
 
 
-def _upsert_tile() -> ClauseElement:
-    fresh = insert(schema.tile)
+def _upsert(table: Table, column: str) -> ClauseElement:
+    fresh = insert(table)
     return fresh.on_conflict_do_update(
-        index_elements=[schema.tile.c.level, schema.tile.c.number],
-        set_={"hashes": fresh.excluded.hashes},
+        index_elements=list(table.primary_key.columns), set_={column: fresh.excluded[column]}
     )
 
 
@@ -226,4 +298,9 @@ _NEWEST: Final = select(func.max(schema.checkpoint.c.size))
 _TILE: Final = select(schema.tile.c.hashes).where(
     schema.tile.c.level == bindparam("at_level"), schema.tile.c.number == bindparam("at_number")
 )
-_WRITE_TILE: Final = _upsert_tile()
+_WRITE_TILE: Final = _upsert(schema.tile, "hashes")
+_BUNDLE: Final = select(schema.bundle.c.commitments).where(
+    schema.bundle.c.number == bindparam("at_number")
+)
+_BUNDLES: Final = select(schema.bundle.c.commitments).order_by(schema.bundle.c.number)
+_WRITE_BUNDLE: Final = _upsert(schema.bundle, "commitments")

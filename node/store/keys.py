@@ -1,9 +1,19 @@
-"""Key files: the journal's signing seeds and the TLS key with its certificate.
+"""Key files: the journal's signing seeds, the TLS keys with their certificates.
 
-Files in one directory, readable by their owner only; nothing else in the program writes them.
+    journal-ed25519.seed, journal-ml-dsa-44.seed        made by `init`
+    tls.key.pem, tls.cert.pem
+    journal-2-ed25519.seed, journal-2-ml-dsa-44.seed    made when the first are renewed
+    tls-2.key.pem, tls-2.cert.pem
+    witness-ed25519.seed, witness-ml-dsa-44.seed        cosign other nodes' checkpoints
+
+Files in one directory, readable by their owner only; nothing else in the program writes them. A
+renewal adds files and overwrites none, so nothing is lost wherever it is interrupted.
 """
 
 import os
+import re
+from base64 import b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -21,45 +31,103 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from node.errors import Code, Refusal
+from node.model.cosignature import CosignatureSigner, Cosigner, witness_name
 from node.model.note import Ed25519Signer, Mldsa44Signer
 from node.model.possession import prove_tls_key
-from node.model.trust import spiffe_id, tls_name
+from node.model.trust import spiffe_id, spki_digest, tls_name
 
 _SEED_SIZE_BYTES: Final = 32
-_ED25519: Final = "journal-ed25519.seed"
-_MLDSA44: Final = "journal-ml-dsa-44.seed"
-_TLS_KEY: Final = "tls.key.pem"
-_TLS_CERTIFICATE: Final = "tls.cert.pem"
+_JOURNAL: Final = "journal"
+_TLS: Final = "tls"
+_WITNESS: Final = "witness"
+_ED25519: Final = "-ed25519.seed"
+_MLDSA44: Final = "-ml-dsa-44.seed"
+_KEY: Final = ".key.pem"
+_CERTIFICATE: Final = ".cert.pem"
 _TLS_VALID: Final = timedelta(days=730)
+
+Signer = Ed25519Signer | Mldsa44Signer
+
+
+class JournalSeeds(Struct, frozen=True):
+    """The seeds of a journal key of each kind, which are made and retired together."""
+
+    file: str
+    ed25519: bytes
+    ml_dsa_44: bytes
+
+    def signers(self, origin: str, *, post_quantum: bool) -> list[Signer]:
+        """Return what signs the checkpoints of the journal with this origin."""
+        signers: list[Signer] = [Ed25519Signer(origin, self.ed25519)]
+        if post_quantum:
+            signers.append(Mldsa44Signer(origin, self.ml_dsa_44))
+        return signers
+
+
+class WitnessSeeds(Struct, frozen=True):
+    """The seeds of the keys that cosign other nodes' checkpoints, one of each kind."""
+
+    ed25519: bytes
+    ml_dsa_44: bytes
+
+    def cosigners(self, origin: str, *, post_quantum: bool) -> list[Cosigner]:
+        """Return what cosigns for the owner of the journal with this origin."""
+        name = witness_name(origin)
+        cosigners: list[Cosigner] = [CosignatureSigner(name, self.ed25519)]
+        if post_quantum:
+            cosigners.append(Mldsa44Signer(name, self.ml_dsa_44))
+        return cosigners
+
+
+class TlsPair(Struct, frozen=True):
+    """A TLS key and its certificate, both PEM."""
+
+    file: str
+    key_pem: bytes
+    certificate_pem: bytes
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate, read."""
+        return x509.load_pem_x509_certificate(self.certificate_pem)
+
+    @property
+    def listed(self) -> str:
+        """The certificate as the trust list holds it: base64 of DER."""
+        return b64encode(self.certificate.public_bytes(Encoding.DER)).decode("ascii")
+
+    @property
+    def pin(self) -> bytes:
+        """What the trust list knows the certificate by."""
+        return spki_digest(self.certificate)
+
+    def prove(self, node: str) -> bytes:
+        """Return the proof that this node possesses the key."""
+        key = load_pem_private_key(self.key_pem, None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise Refusal(Code.STALE, f"key file {self.file}{_KEY}: must hold an ECDSA P-256 key")
+        return prove_tls_key(node, key)
 
 
 class KeyFiles(Struct, frozen=True):
-    """The keys of a node, in memory."""
+    """The keys of a node, in memory; the oldest first, and mostly one of each."""
 
-    journal_seed: bytes
-    post_quantum_seed: bytes
-    tls_key_pem: bytes
-    tls_certificate_pem: bytes
+    journal: tuple[JournalSeeds, ...]
+    tls: tuple[TlsPair, ...]
+    witness: WitnessSeeds | None = None
 
-    def signers(self, origin: str, *, post_quantum: bool) -> list[Ed25519Signer | Mldsa44Signer]:
-        """Return what signs the checkpoints of the journal with this origin."""
-        signers: list[Ed25519Signer | Mldsa44Signer] = [Ed25519Signer(origin, self.journal_seed)]
-        if post_quantum:
-            signers.append(Mldsa44Signer(origin, self.post_quantum_seed))
-        return signers
+    def signers(self, origin: str, *, post_quantum: bool) -> list[Signer]:
+        """Return what signs the checkpoints of the journal with this origin, the oldest first."""
+        return [
+            signer
+            for seeds in self.journal
+            for signer in seeds.signers(origin, post_quantum=post_quantum)
+        ]
 
-    @property
-    def tls_certificate_der(self) -> bytes:
-        """The certificate as the trust list holds it."""
-        certificate = x509.load_pem_x509_certificate(self.tls_certificate_pem)
-        return certificate.public_bytes(Encoding.DER)
-
-    def prove_tls_key(self, node: str) -> bytes:
-        """Return the proof that this node possesses its TLS key."""
-        key = load_pem_private_key(self.tls_key_pem, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise Refusal(Code.STALE, f"key file {_TLS_KEY}: must hold an ECDSA P-256 key")
-        return prove_tls_key(node, key)
+    def cosigners(self, origin: str, *, post_quantum: bool) -> list[Cosigner]:
+        """Return what cosigns other nodes' checkpoints; nothing where there are no such keys."""
+        witness = self.witness
+        return [] if witness is None else witness.cosigners(origin, post_quantum=post_quantum)
 
 
 def make_keys(directory: Path, node: str, now: datetime) -> KeyFiles:
@@ -69,15 +137,40 @@ def make_keys(directory: Path, node: str, now: datetime) -> KeyFiles:
         Refusal: CONFLICT where a key file is there already.
     """
     key_pem, certificate_pem = make_certificate(node, now)
-    keys = KeyFiles(
-        os.urandom(_SEED_SIZE_BYTES), os.urandom(_SEED_SIZE_BYTES), key_pem, certificate_pem
-    )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_secret(directory / _ED25519, keys.journal_seed.hex().encode() + b"\n")
-    write_secret(directory / _MLDSA44, keys.post_quantum_seed.hex().encode() + b"\n")
-    write_secret(directory / _TLS_KEY, keys.tls_key_pem)
-    write_secret(directory / _TLS_CERTIFICATE, keys.tls_certificate_pem)
-    return keys
+    journal = _write_seeds(directory, _JOURNAL)
+    tls = _write_pair(directory, TlsPair(_TLS, key_pem, certificate_pem))
+    return KeyFiles((journal,), (tls,), add_witness_keys(directory))
+
+
+def add_witness_keys(directory: Path) -> WitnessSeeds:
+    """Make the keys of a witness where there are none yet; returns those that are there."""
+    there = read_witness_seeds(directory)
+    if there is not None:
+        return there
+    made = _write_seeds(directory, _WITNESS)
+    return WitnessSeeds(made.ed25519, made.ml_dsa_44)
+
+
+def add_journal_keys(directory: Path) -> JournalSeeds:
+    """Make journal keys that will follow those in use, and write them beside these."""
+    return _write_seeds(directory, _next_name(directory, _JOURNAL))
+
+
+def add_certificate(directory: Path, node: str, now: datetime) -> TlsPair:
+    """Make a TLS key and certificate that will follow those in use, and write them beside these."""
+    key_pem, certificate_pem = make_certificate(node, now)
+    name = _next_name(directory, _TLS)
+    return _write_pair(directory, TlsPair(name, key_pem, certificate_pem))
+
+
+def delete_keys(directory: Path, gone: Sequence[JournalSeeds | TlsPair]) -> None:
+    """Delete the files of keys that nobody accepts any more."""
+    for keys in gone:
+        # That by which a key is found goes first: no half of one is ever read.
+        both = (_CERTIFICATE, _KEY) if isinstance(keys, TlsPair) else (_ED25519, _MLDSA44)
+        for end in both:
+            (directory / f"{keys.file}{end}").unlink(missing_ok=True)
 
 
 def read_keys(directory: Path) -> KeyFiles:
@@ -87,11 +180,76 @@ def read_keys(directory: Path) -> KeyFiles:
         Refusal: STALE where a file is missing, open to others or not what it should be.
     """
     return KeyFiles(
-        read_seed(directory / _ED25519),
-        read_seed(directory / _MLDSA44),
-        read_secret(directory / _TLS_KEY),
-        read_secret(directory / _TLS_CERTIFICATE),
+        read_journal_seeds(directory), read_tls_pairs(directory), read_witness_seeds(directory)
     )
+
+
+def read_witness_seeds(directory: Path) -> WitnessSeeds | None:
+    """Read the seeds of the witness; None for a node that has none. Raises as `read_keys`."""
+    if not (directory / f"{_WITNESS}{_ED25519}").exists():
+        return None
+    return WitnessSeeds(
+        read_seed(directory / f"{_WITNESS}{_ED25519}"),
+        read_seed(directory / f"{_WITNESS}{_MLDSA44}"),
+    )
+
+
+def read_journal_seeds(directory: Path) -> tuple[JournalSeeds, ...]:
+    """Read the seeds of every journal key, the oldest first; raises as `read_keys`."""
+    return tuple(
+        JournalSeeds(
+            name,
+            read_seed(directory / f"{name}{_ED25519}"),
+            read_seed(directory / f"{name}{_MLDSA44}"),
+        )
+        for name in _names(directory, _JOURNAL, _ED25519) or [_JOURNAL]
+    )
+
+
+def read_tls_pairs(directory: Path) -> tuple[TlsPair, ...]:
+    """Read every TLS key with its certificate, the oldest first; raises as `read_keys`."""
+    names = _names(directory, _TLS, _CERTIFICATE) or [_TLS]
+    return tuple(_read_pair(directory, name) for name in names)
+
+
+def _read_pair(directory: Path, name: str) -> TlsPair:
+    file = directory / f"{name}{_CERTIFICATE}"
+    certificate_pem = read_secret(file)
+    try:
+        x509.load_pem_x509_certificate(certificate_pem)
+    except ValueError:
+        raise Refusal(Code.STALE, f"key file {file.name}: must hold a certificate") from None
+    return TlsPair(name, read_secret(directory / f"{name}{_KEY}"), certificate_pem)
+
+
+def _write_seeds(directory: Path, name: str) -> JournalSeeds:
+    seeds = JournalSeeds(name, os.urandom(_SEED_SIZE_BYTES), os.urandom(_SEED_SIZE_BYTES))
+    # That by which they are found comes last.
+    write_secret(directory / f"{name}{_MLDSA44}", seeds.ml_dsa_44.hex().encode() + b"\n")
+    write_secret(directory / f"{name}{_ED25519}", seeds.ed25519.hex().encode() + b"\n")
+    return seeds
+
+
+def _write_pair(directory: Path, pair: TlsPair) -> TlsPair:
+    write_secret(directory / f"{pair.file}{_KEY}", pair.key_pem)
+    write_secret(directory / f"{pair.file}{_CERTIFICATE}", pair.certificate_pem)
+    return pair
+
+
+def _names(directory: Path, first: str, end: str) -> list[str]:
+    """Return what the key files with an ending are called without it, the oldest first."""
+    numbers = _numbers(directory, first, re.escape(end))
+    return [first if number == 1 else f"{first}-{number}" for number in numbers]
+
+
+def _next_name(directory: Path, first: str) -> str:
+    return f"{first}-{max(_numbers(directory, first, '.*'), default=0) + 1}"
+
+
+def _numbers(directory: Path, first: str, end: str) -> list[int]:
+    form = re.compile(rf"{first}(?:-([1-9][0-9]{{0,5}}))?(?![0-9]){end}")
+    found = [form.fullmatch(path.name) for path in directory.glob(f"{first}*")]
+    return sorted({int(one[1] or 1) for one in found if one is not None})
 
 
 def make_certificate(node: str, now: datetime) -> tuple[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -27,7 +28,8 @@ from node.model.statement import Answer, NoAnswer, Query, TrustReference
 from node.store import schema
 from node.store.database import Database, rows_in
 from node.store.group_commit import FORK, GroupCommit
-from node.store.journal import Journal, read_tile, sealed_at, stored_tree
+from node.store.heads import SqlHeads
+from node.store.journal import Journal, read_tile, sealed_at, stored_commitments, stored_tree
 from node.store.projection import consent_of, credential_of
 from node.store.trust_files import decode_bundle
 from node.wire.codec import INDEX_MAX, decode_statement
@@ -44,7 +46,8 @@ class SqlLedger:
         """Take the parts; `open` before use."""
         self._database = database
         self._commits = GroupCommit(database, journal, clock)
-        self._is_open = False
+        self.heads = SqlHeads(database, self._commits, journal, clock)
+        self.is_open = False
 
     async def open(self, node: str, origin: str) -> None:
         """Check whose journal it is and learn which peers' journals are known to be forked.
@@ -65,13 +68,13 @@ class SqlLedger:
                 f"the database has schema version {head.schema_version}, this program "
                 f"{schema.VERSION}",
             )
-        self._commits.forked = await self._database.read(_forked_peers)
-        self._is_open = True
+        self._commits.forked = await self._database.read(_forked_journals)
+        self.is_open = True
 
     async def close(self) -> None:
         """Wait for what is being written, and leave nothing unsigned."""
         await self._commits.drain()
-        if not self._is_open:  # perhaps another node's journal: not ours to sign
+        if not self.is_open:  # perhaps another node's journal: not ours to sign
             return
         with suppress(Refusal):  # a disk that refuses: the next start signs
             await self.sign_head()
@@ -92,8 +95,8 @@ class SqlLedger:
         """Answer questions in journal order, each exactly once."""
         return await self._commits.answer(questions, judge)
 
-    def forked_peers(self) -> frozenset[str]:
-        """Return the peers whose journals are known to be forked."""
+    def forked_journals(self) -> frozenset[str]:
+        """Return the origins of the peers' journals that are known to be forked."""
         return self._commits.forked
 
     async def open_questions(self, excluding: Collection[bytes] = ()) -> Sequence[OpenQuestion]:
@@ -199,23 +202,7 @@ class SqlLedger:
 
     async def checkpoint(self) -> bytes:
         """Return the signed checkpoint of the whole journal as it is now."""
-        await self.sign_head()
-        return await self._database.read(
-            lambda connection: bytes(connection.execute(_NEWEST_CHECKPOINT).scalar_one())
-        )
-
-    async def consistency(self, first: int, second: int) -> bytes:
-        """Return the proof that the tree of one size is a prefix of a later one.
-
-        Raises:
-            Refusal: UNKNOWN where the journal has never had one of the sizes.
-        """
-
-        def work(connection: Connection) -> bytes:
-            size = connection.execute(_HEAD).one().size
-            return stored_tree(connection, size).consistency(first, second)
-
-        return await self._database.read(work)
+        return await self.heads.own_checkpoint()
 
     def records(self) -> Iterator[Record]:
         """Yield the whole journal as an export holds it, from one snapshot, in this thread.
@@ -232,7 +219,7 @@ def _unsigned(connection: Connection) -> bool:
     return signed < size
 
 
-def _forked_peers(connection: Connection) -> frozenset[str]:
+def _forked_journals(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_FORKED).scalars())
 
 
@@ -341,12 +328,19 @@ def _check(connection: Connection) -> int:
     """Rebuild the tree from the statements alone and hold it against head and tiles."""
     head = connection.execute(_HEAD).one()
     tree = stored_tree(connection, 0)
+    kept = stored_commitments(connection)
     stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES)
     for rows in stream.partitions():
         for offset, row in enumerate(rows):
             if row.position != tree.size + offset:
                 raise Refusal(Code.DEFECT, f"journal: entry {tree.size + offset} is missing")
-        tiles = tree.extend([leaf_hash(commitment(row.statement, row.salt)) for row in rows])
+        entries = [commitment(row.statement, row.salt) for row in rows]
+        if list(islice(kept, len(entries))) != entries:
+            raise Refusal(
+                Code.DEFECT,
+                f"journal: the commitments from {tree.size} on do not match its entries",
+            )
+        tiles = tree.extend(list(map(leaf_hash, entries)))
         for tile in tiles:
             if not read_tile(connection, tile.level, tile.number).startswith(tile.hashes):
                 raise Refusal(
@@ -388,7 +382,7 @@ def _records(connection: Connection) -> Iterator[Record]:
             checkpoint = next(checkpoints, None)
 
 
-_same_checkpoint = (schema.counterpart.c.peer == schema.peer_checkpoint.c.peer) & (
+_same_checkpoint = (schema.counterpart.c.origin == schema.peer_checkpoint.c.origin) & (
     schema.counterpart.c.size == schema.peer_checkpoint.c.size
 )
 _HEAD: Final = select(schema.head)
@@ -446,7 +440,7 @@ _LAPSED: Final = (
     .order_by(schema.consent.c.expires_at)
     .limit(bindparam("most"))
 )
-_FORKED: Final = select(schema.evidence.c.peer).where(schema.evidence.c.kind == FORK).distinct()
+_FORKED: Final = select(schema.evidence.c.origin).where(schema.evidence.c.kind == FORK).distinct()
 _TRUST_LISTS: Final = (
     select(schema.trust_list.c.bundle)
     .where(schema.trust_list.c.digest.in_(bindparam("of", expanding=True)))

@@ -26,6 +26,7 @@ from node.model.credential import (
 from node.model.decide import Consent
 from node.model.statement import (
     Answer,
+    AuditAccess,
     Body,
     Conclusion,
     ConsentEnded,
@@ -52,6 +53,7 @@ KINDS: Final[dict[type[Body], int]] = {
     ConsentGiven: 15,
     ConsentEnded: 15,
     TrustAdopted: 17,
+    AuditAccess: 19,
 }
 """Body kinds as numbered by the protocol's Statement message."""
 
@@ -98,6 +100,7 @@ def keep_evidence(connection: Connection, evidence: Evidence, now: int) -> None:
     """Keep what a peer sent that failed its checks."""
     row = {
         "peer": evidence.peer,
+        "origin": evidence.origin,
         "kind": evidence.kind,
         "seen_at": now,
         "content": evidence.content,
@@ -110,6 +113,7 @@ def _counterpart(counterpart: Counterpart, place: Placed) -> tuple[Any, ...]:
     return (
         place.position,
         counterpart.peer,
+        counterpart.origin,
         counterpart.size,
         sealed.index,
         sealed.path,

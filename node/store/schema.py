@@ -50,6 +50,14 @@ tile: Final = Table(
     Column("hashes", LargeBinary, nullable=False),
     comment="Merkle tiles (C2SP tlog-tiles), the partial ones of the right edge included",
 )
+bundle: Final = Table(
+    "bundle",
+    metadata,
+    Column("number", _Position, primary_key=True, autoincrement=False),
+    Column("commitments", LargeBinary, nullable=False),
+    comment="the leaf entries themselves, 256 in a row, the partial row of the right edge too; "
+    "they outlive the statements and salts that they were made of",
+)
 checkpoint: Final = Table(
     "checkpoint",
     metadata,
@@ -62,6 +70,7 @@ counterpart: Final = Table(
     metadata,
     Column("position", _Position, primary_key=True, autoincrement=False),
     Column("peer", Text, nullable=False),
+    Column("origin", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("peer_index", BigInteger, nullable=False),
     Column("path", LargeBinary, nullable=False),
@@ -72,17 +81,60 @@ counterpart: Final = Table(
 peer_checkpoint: Final = Table(
     "peer_checkpoint",
     metadata,
+    Column("origin", Text, primary_key=True),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("peer", Text, primary_key=True),
+    Column("peer", Text, nullable=False),
     Column("root", LargeBinary, nullable=False),
     Column("note", LargeBinary, nullable=False),
-    comment="peers' checkpoints as seen; two roots for one size are a fork",
+    Column("seen_at", BigInteger, nullable=False),
+    Column("proved", SmallInteger, nullable=False),
+    comment="peers' checkpoints as seen; two roots for one size are a fork; proved is 1 once it is "
+    "known to be a prefix of the head in peer_head",
+)
+Index(
+    "peer_checkpoint_unproved",
+    peer_checkpoint.c.origin,
+    peer_checkpoint.c.size,
+    sqlite_where=peer_checkpoint.c.proved == 0,
+    postgresql_where=peer_checkpoint.c.proved == 0,
+)
+peer_head: Final = Table(
+    "peer_head",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("cosignatures", LargeBinary, nullable=False),
+    Column("cosigned_at", BigInteger, nullable=False),
+    comment="of each peer's journal the newest head that this node cosigned; it only grows",
+)
+cosignature: Final = Table(
+    "cosignature",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),
+    Column("lines", LargeBinary, nullable=False),
+    Column("hour", BigInteger, nullable=False),
+    comment="peers' cosignatures of own checkpoints; of an hour that has passed those of one "
+    "checkpoint stay, the one that most have cosigned",
+)
+counterpart_proof: Final = Table(
+    "counterpart_proof",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    comment="for a receipt: the peer's statement at this position of counterpart under a later, "
+    "cosigned checkpoint of its journal",
 )
 evidence: Final = Table(
     "evidence",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("peer", Text, nullable=False),
+    Column("origin", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),

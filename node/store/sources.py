@@ -31,6 +31,11 @@ class Sources:
             for path in sorted((self._directory / folder / country).glob("*.json"))
         }
 
+    def read(self, path: str) -> bytes | None:
+        """Return a file, None where there is none."""
+        place = self._directory / path
+        return place.read_bytes() if place.is_file() else None
+
     def write(self, path: str, content: bytes) -> None:
         """Put a file in its place."""
         place = self._directory / path

@@ -78,7 +78,7 @@ def read_bundle(directory: Path) -> tuple[TrustBundle, bytes | None]:
     raise Refusal(
         Code.STALE,
         f"the trust list in {directory} cannot be read ({why}); "
-        "put a copy of the federation's list there, or name a mirror in [trust]",
+        "'symbolon trust refresh' fetches it from the mirrors under [trust], or put a copy there",
     )
 
 

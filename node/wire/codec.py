@@ -30,8 +30,11 @@ from node.model.statement import (
     COMMITMENT_SIZE_BYTES,
     NONCE_SIZE_BYTES,
     PROTOCOL,
+    AccessFilter,
+    AccessKind,
     AgreementReference,
     Answer,
+    AuditAccess,
     Body,
     Conclusion,
     ConsentEnd,
@@ -58,6 +61,8 @@ STATEMENT_SIZE_MAX_BYTES: Final = 64 * 1024
 TIME_MAX_US: Final = 253_402_300_800_000_000  # the year 10000
 INDEX_MAX: Final = 2**62
 USES_MAX: Final = 1_000_000
+READER_LENGTH_MAX: Final = 200
+GROUND_LENGTH_MAX: Final = 500
 _DISCLOSED_MAX: Final = 256
 _DISCLOSED_LENGTH_MAX: Final = 1000
 _Kind = TypeVar("_Kind", bound=IntEnum)
@@ -76,6 +81,7 @@ _AWARD_TYPES: Final = _by_value(AwardType)
 _METHODS: Final = _by_value(AssessmentMethod)
 _STATUSES: Final = _by_value(Status)
 _CONSENT_ENDS: Final = _by_value(ConsentEnd)
+_ACCESS_KINDS: Final = _by_value(AccessKind)
 
 
 # --- statements, outward -------------------------------------------------------------------
@@ -193,6 +199,14 @@ def _write_adopted(message: Any, body: TrustAdopted) -> None:
     _write_trust(message.trust_adopted, body.trust)
 
 
+def _write_access(message: Any, body: AuditAccess) -> None:
+    access, wanted = message.audit_access, body.filter
+    access.kind, access.reader, access.ground = body.kind, body.reader, body.ground
+    access.credential, access.peer = wanted.credential, wanted.peer or ""
+    access.since_us, access.until_us = wanted.since or 0, wanted.until or 0
+    access.body, access.outcome = wanted.body or 0, wanted.outcome or 0
+
+
 _WRITERS: Final[dict[type[Body], Callable[[pb.Statement, Any], None]]] = {
     Query: _write_query,
     Answer: _write_answer,
@@ -203,6 +217,7 @@ _WRITERS: Final[dict[type[Body], Callable[[pb.Statement, Any], None]]] = {
     ConsentGiven: _write_given,
     ConsentEnded: _write_ended,
     TrustAdopted: _write_adopted,
+    AuditAccess: _write_access,
 }
 
 
@@ -408,6 +423,24 @@ def _read_adopted(message: pb.Statement) -> TrustAdopted:
     return TrustAdopted(_read_trust(message.trust_adopted))
 
 
+def _read_access(message: pb.Statement) -> AuditAccess:
+    access, name = message.audit_access, "audit_access"
+    peer, since, until = access.peer, access.since_us, access.until_us
+    return AuditAccess(
+        _kind(_ACCESS_KINDS, access.kind, f"{name}.kind"),
+        text(access.reader, f"{name}.reader", READER_LENGTH_MAX),
+        text(access.ground, f"{name}.ground", GROUND_LENGTH_MAX),
+        AccessFilter(
+            access.credential,
+            _node(peer, f"{name}.peer") if peer else None,
+            _time(since, f"{name}.since_us") if since else None,
+            _time(until, f"{name}.until_us") if until else None,
+            number(access.body, f"{name}.body", 10, 19) if access.body else None,
+            _kind(_OUTCOMES, access.outcome, f"{name}.outcome") if access.outcome else None,
+        ),
+    )
+
+
 _READERS: Final[dict[str, Callable[[pb.Statement], Body]]] = {
     "query": _read_query,
     "answer": _read_answer,
@@ -416,6 +449,7 @@ _READERS: Final[dict[str, Callable[[pb.Statement], Body]]] = {
     "registry_event": _read_registry_event,
     "consent_event": _read_consent_event,
     "trust_adopted": _read_adopted,
+    "audit_access": _read_access,
 }
 
 

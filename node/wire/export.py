@@ -10,10 +10,13 @@ Each record is an `ExportRecord` message behind its length (a protobuf varint), 
 
 The reader checks bounds and form. Whether the entries follow each other and are true is what an
 audit finds out.
+
+A file can be cut into parts that are read by themselves, in other processes: `scan_records` finds
+where its records begin and what they refer back to, `read_part` reads a run of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 from msgspec import Struct
@@ -34,6 +37,7 @@ PEERS_MAX: Final = 1024
 """How many peers one file may hold statements of: the last checkpoint of each is remembered."""
 
 _ORIGIN_LENGTH_MAX: Final = 255
+_ADOPTION_TAG: Final = b"\x8a\x01"  # of Statement.trust_adopted: field 17, with a length
 
 
 class Header(Struct, frozen=True):
@@ -77,6 +81,20 @@ class _Context:
 Record = Header | TrustBundle | Entry | OwnCheckpoint | CounterpartRecord
 
 
+class Scanned(NamedTuple):
+    """A record as a scan passes it, its fields not yet checked.
+
+    Attributes:
+        data: the record behind its length, as it stands in the file.
+        entry: index and statement where it is an entry.
+        checkpoint: the peer and its checkpoint where it brings one that later records refer to.
+    """
+
+    data: bytes
+    entry: tuple[int, bytes] | None
+    checkpoint: tuple[str, bytes] | None
+
+
 def write_records(records: Iterable[Record], stream: BinaryIO) -> int:
     """Write records as they come and return how many; memory does not grow with them.
 
@@ -106,26 +124,87 @@ def read_records(stream: BinaryIO) -> Iterator[Record]:
     Raises:
         Refusal: MALFORMED, with the byte where the record begins that is wrong.
     """
-    offset = 0
+    yield from _read_records(stream, 0, _Context(), set())
+
+
+def read_part(
+    stream: BinaryIO, offset: int, notes: Mapping[str, bytes], *, first: bool
+) -> Iterator[Record]:
+    """Read the records of a part of an exported journal; it begins after the trust lists.
+
+    Args:
+        stream: the part alone.
+        offset: byte of the file where the part begins, for what is refused.
+        notes: the last checkpoint of each peer before the part.
+        first: whether no entry stands before it.
+
+    Raises:
+        Refusal: as `read_records`.
+    """
     context = _Context()
-    kinds_before: set[type[Record]] = set()
+    context.notes.update(notes)
+    before: set[type[Record]] = {Header} if first else {Header, Entry}
+    yield from _read_records(stream, offset, context, before)
+
+
+def scan_records(stream: BinaryIO, offset: int) -> Iterator[Scanned]:
+    """Pass over the records of a file from a byte on, without checking what they say.
+
+    Ends after the first record that is no message: reading it says what is wrong.
+
+    Raises:
+        Refusal: MALFORMED where the lengths of the records do not lead through the file.
+    """
+    while True:
+        try:
+            read = _read_framed(stream)
+        except Refusal as refusal:
+            raise _misplaced(offset, refusal) from None
+        if read is None:
+            return
+        prefix, data = read
+        try:
+            message = pb.ExportRecord.FromString(data)
+        except DecodeError:
+            yield Scanned(prefix + data, None, None)
+            return
+        entry = checkpoint = None
+        kind = message.WhichOneof("kind")
+        if kind == "entry":
+            entry = message.entry.index, message.entry.statement
+        elif kind == "counterpart" and message.counterpart.checkpoint:
+            checkpoint = message.counterpart.peer, message.counterpart.checkpoint
+        yield Scanned(prefix + data, entry, checkpoint)
+        offset += len(prefix) + len(data)
+
+
+def may_adopt(statement: bytes) -> bool:
+    """Tell, without reading it, whether a statement may adopt a trust list: false is certain."""
+    return _ADOPTION_TAG in statement
+
+
+def _read_records(
+    stream: BinaryIO, offset: int, context: _Context, kinds_before: set[type[Record]]
+) -> Iterator[Record]:
     while True:
         try:
             read = _read_framed(stream)
             if read is None:
                 break
-            prefix_size_bytes, data = read
+            prefix, data = read
             record = _decode(data, context)
             _require_order(record, kinds_before)
         except Refusal as refusal:
-            raise Refusal(
-                Code.MALFORMED, f"journal file, byte {offset}: {refusal.reason}"
-            ) from None
+            raise _misplaced(offset, refusal) from None
         kinds_before.add(type(record))
-        offset += prefix_size_bytes + len(data)
+        offset += len(prefix) + len(data)
         yield record
     if not kinds_before:
         raise Refusal(Code.MALFORMED, "journal file, byte 0: is empty")
+
+
+def _misplaced(offset: int, refusal: Refusal) -> Refusal:
+    return Refusal(Code.MALFORMED, f"journal file, byte {offset}: {refusal.reason}")
 
 
 # --- outward -------------------------------------------------------------------------------
@@ -199,22 +278,22 @@ def _varint(value: int) -> bytes:
 # --- inward --------------------------------------------------------------------------------
 
 
-def _read_framed(stream: BinaryIO) -> tuple[int, bytes] | None:
-    """Return the size of a record's length prefix and the record; None at the end of the file."""
-    size_bytes = prefix_size_bytes = 0
+def _read_framed(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+    """Return a record's length as it is written and the record; None at the end of the file."""
+    prefix, size_bytes = b"", 0
     while True:
         byte = stream.read(1)
         if not byte:
-            if prefix_size_bytes:
+            if prefix:
                 raise Refusal(Code.MALFORMED, "the file ends within the length of a record")
             return None
-        size_bytes |= (byte[0] & 0x7F) << 7 * prefix_size_bytes
-        prefix_size_bytes += 1
-        if size_bytes > RECORD_SIZE_MAX_BYTES or prefix_size_bytes > 4:  # noqa: PLR2004 - 2^28
+        size_bytes |= (byte[0] & 0x7F) << 7 * len(prefix)
+        prefix += byte
+        if size_bytes > RECORD_SIZE_MAX_BYTES or len(prefix) > 4:  # noqa: PLR2004 - 2^28
             raise Refusal(Code.MALFORMED, f"a record is over {RECORD_SIZE_MAX_BYTES} bytes")
         if byte[0] <= 0x7F:  # noqa: PLR2004 - the last byte of the varint
             break
-    if len(_varint(size_bytes)) != prefix_size_bytes:
+    if len(prefix) > 1 and not prefix[-1]:
         raise Refusal(Code.MALFORMED, "the length of a record is not written the shortest way")
     data = stream.read(size_bytes)
     if len(data) != size_bytes:
@@ -222,7 +301,7 @@ def _read_framed(stream: BinaryIO) -> tuple[int, bytes] | None:
             Code.MALFORMED,
             f"the file ends within a record: {len(data)} bytes of {size_bytes}; export it again",
         )
-    return prefix_size_bytes, data
+    return prefix, data
 
 
 def _decode(data: bytes, context: _Context) -> Record:

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.model.bounds import exactly, number
-from node.model.note import parse_proof, render_proof
+from node.model.proof import parse_proof, render_proof
 from node.model.seal import SALT_SIZE_BYTES, Sealed
 from node.model.trust import TrustBundle
 from node.wire.codec import INDEX_MAX, STATEMENT_SIZE_MAX_BYTES

@@ -3,6 +3,7 @@
 gRPC statuses are named, not imported: flows and audit spell refusals too, and see no driver.
 """
 
+import re
 from typing import Final
 
 from node.errors import Code, Refusal
@@ -33,6 +34,8 @@ HTTP_STATUS: Final[dict[Code, int]] = {
     Code.DEFECT: 500,
 }
 CODE_TRAILER: Final = "symbolon-refusal"
+WITNESSED_TRAILER: Final = "symbolon-witnessed-size"
+WITNESSED_SIZE: Final = re.compile("0|[1-9][0-9]{0,18}")
 REASON_WITHHELD: Final = "something went wrong inside the node; its operator finds it in the log"
 _TO_WIRE: Final[dict[Code, int]] = {
     code: pb.RefusalCode.Value(f"REFUSAL_CODE_{code.name}") for code in Code

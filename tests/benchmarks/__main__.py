@@ -1,6 +1,6 @@
 """All benchmarks, each figure beside its bare baseline from the same run.
 
-    python -m tests.benchmarks [--only exchange,http,journal,import,replay,trust] [--seconds 4]
+    python -m tests.benchmarks [--only exchange,http,journal,import,replay,trust,tree] [--seconds 4]
 
 Machines are shared and noisy: the ratios are what counts.
 """
@@ -28,7 +28,7 @@ from node.model.credential import Field
 from node.model.statement import CredentialRegistered, Outcome, Purpose, Requester, Statement
 from node.wire.codec import encode_statement
 from node.wire.sheets import open_sheet
-from tests.benchmarks import replay, trust
+from tests.benchmarks import replay, tree, trust
 from tests.benchmarks.bare import PAYLOAD_SIZE_BYTES, calling, serving
 from tests.benchmarks.load import Rate, drive
 from tests.benchmarks.two_nodes import (
@@ -53,7 +53,7 @@ _console = Console()
 def main() -> None:
     """Run the benchmarks that were asked for and print them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", default="exchange,http,journal,import,replay,trust")
+    parser.add_argument("--only", default="exchange,http,journal,import,replay,trust,tree")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
     parser.add_argument("--callers", default=",".join(map(str, CALLERS)))
     parser.add_argument("--ed25519-only", action="store_true", help="no ML-DSA-44 signatures")
@@ -79,6 +79,8 @@ def main() -> None:
         )
     if "trust" in wanted:
         _trust(trust.measure())
+    if "tree" in wanted:
+        _tree(tree.measure())
 
 
 def _trust(figures: trust.TrustFigures) -> None:
@@ -91,6 +93,33 @@ def _trust(figures: trust.TrustFigures) -> None:
     )
     for name, per_s in figures.lookups_per_s.items():
         _console.print(f"  {name:<26} {per_s / 1e6:>6.1f} M/s (bar 1 M/s)")
+
+
+def _tree(figures: tree.TreeFigures) -> None:
+    _console.print(
+        f"\n[bold]Tree[/] over tiles in SQLite, batches of {tree.BATCH} leaves, each transaction "
+        "on the disk; proofs of leaves anywhere in it:"
+    )
+    table = Table("leaves", "append ms", "p99 ms", "work ms", "us a leaf", "proof ms", "cold ms")
+    for one in figures.curve:
+        table.add_row(
+            f"{one.size:,}",
+            f"{one.append_ms:.2f}",
+            f"{one.append_p99_ms:.2f}",
+            f"{one.work_ms:.2f}",
+            f"{one.work_ms * 1000 / tree.BATCH:.1f}",
+            f"{one.proof_ms:.3f}",
+            f"{one.cold_proof_ms:.3f}",
+        )
+    _console.print(table)
+    _console.print(
+        "  work: processor time of one append; proof: an old leaf, its tiles read from the disk "
+        "(bar 1 ms at 10 million); cold: the tree opened for it too\n"
+        f"  export of {figures.exported:,} leaves: {figures.export_per_s:,.0f} leaves/s (bar "
+        f"500,000/s), {figures.export_per_cpu_s:,.0f} for each second of processor time; files of "
+        f"that size written and brought to the disk one by one, nothing else: "
+        f"{figures.written_per_s:,.0f} leaves/s; verified: {figures.verify_per_s:,.0f} leaves/s"
+    )
 
 
 async def _exchange(

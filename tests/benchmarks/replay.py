@@ -1,17 +1,22 @@
-"""How fast journals are replayed: exchanges a second on one core, every check made.
+"""How fast journals are replayed, every check made, and how much memory that takes.
 
 python -m tests.benchmarks.replay 20000
+
+replays as many exchanges and ten times as many; memory should not follow.
 """
 
+import multiprocessing
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from node.audit.examined import Aim
 from node.audit.findings import Verdict, render_lines
-from node.audit.replay import replay
-from node.wire.export import SUFFIX, read_records, write_records
+from node.audit.inquest import inquire
+from node.audit.pools import cores, processes
+from node.wire.export import SUFFIX, write_records
 from tests.journals import Border
 
 _CREDENTIALS = 1000
@@ -52,28 +57,49 @@ def measure(exchanges: int, batch: int = 64) -> ReplayFigures:
         asking, answering, border = write_journals(Path(folder), exchanges, batch)
         root = border.trust.root
         del border
-
-        def rate(*paths: Path) -> float:
-            streams = [path.open("rb") for path in paths]
-            started = time.perf_counter()
-            report = replay([read_records(stream) for stream in streams], [root])
-            elapsed_s = time.perf_counter() - started
-            for stream in streams:
-                stream.close()
-            assert report.verdict is Verdict.PASS, "\n".join(render_lines(report))
-            return exchanges / elapsed_s
-
         return ReplayFigures(
             exchanges,
             asking.stat().st_size + answering.stat().st_size,
-            rate(asking),
-            rate(answering),
-            rate(asking, answering),
+            exchanges / elapsed_s(root, asking),
+            exchanges / elapsed_s(root, answering),
+            exchanges / elapsed_s(root, asking, answering),
         )
 
 
+def elapsed_s(root: bytes, *paths: Path, count: int = 1) -> float:
+    """Replay files with so many processes and return how long it took.
+
+    Raises:
+        AssertionError: where the replay does not pass.
+    """
+    streams = [path.open("rb") for path in paths]
+    started = time.perf_counter()
+    found = inquire(streams, [root], frozenset({Aim.REPLAY}), pool=processes(count))
+    elapsed = time.perf_counter() - started
+    for stream in streams:
+        stream.close()
+    assert found.report.verdict is Verdict.PASS, "\n".join(render_lines(found.report))
+    return elapsed
+
+
+def peak_mb(root: bytes, *paths: Path) -> float:
+    """Replay files in a process of its own and return its peak memory in MB."""
+    fresh = multiprocessing.get_context("spawn")
+    with fresh.Pool(1) as pool:
+        return pool.apply(_replay_and_measure, (root, *paths))
+
+
+def _replay_and_measure(root: bytes, *paths: Path) -> float:
+    elapsed_s(root, *paths)
+    # What getrusage tells includes the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return next(
+        int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith("VmHWM:")
+    )
+
+
 def main() -> None:
-    """Print the figures for as many exchanges as the first argument says."""
+    """Print the figures for as many exchanges as the first argument says, and ten times those."""
     exchanges = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     for batch in (64, 1):
         figures = measure(exchanges if batch > 1 else exchanges // 10, batch)
@@ -84,6 +110,16 @@ def main() -> None:
             f"answering journal {figures.answering_per_s:,.0f}/s, "
             f"both together {figures.both_per_s:,.0f}/s"
         )
+    for number in (exchanges, exchanges * 10):
+        with tempfile.TemporaryDirectory() as folder:
+            asking, answering, border = write_journals(Path(folder), number, 64)
+            root = border.trust.root
+            del border
+            elapsed = elapsed_s(root, asking, answering, count=cores())
+            print(
+                f"{number:,} exchanges, both together: {number / elapsed:,.0f}/s with {cores()} "
+                f"processes; {peak_mb(root, asking, answering):,.0f} MB at most with one"
+            )
 
 
 if __name__ == "__main__":

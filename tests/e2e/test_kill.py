@@ -22,7 +22,6 @@ import pytest
 from node import assembly
 from node.assembly import OpenedNode
 from node.audit.findings import Verdict, render_lines
-from node.audit.replay import replay
 from node.flows.ports import Draft, Employer
 from node.model.credential import Field
 from node.model.decide import spends_consent
@@ -54,6 +53,7 @@ from node.wire.codec import decode_statement, encode_statement
 from node.wire.export import CounterpartRecord, Entry, Record
 from tests.federation import DAY_US, compose, make_root, origin, trust_files
 from tests.killing import QUESTIONS, SETTINGS, Questions, Zygote, zygote
+from tests.replaying import replay
 from tests.world import sample_credential
 
 KILLS: Final = 70
@@ -171,7 +171,7 @@ async def grown(home: Home, before: Checkpoint | None, *, wholly: bool) -> Check
         note = await node.ledger.checkpoint()
         head = open_checkpoint(note, home.settings.node.origin, home.verifiers).checkpoint
         if before is not None:
-            path = await node.ledger.consistency(before.size, head.size)
+            path = await node.ledger.heads.own_consistency(before.size, head.size)
             verify_consistency(before.size, head.size, path, before.root, head.root)
         if wholly:
             assert await node.ledger.check() >= head.size

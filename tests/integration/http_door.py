@@ -7,13 +7,18 @@ from contextlib import asynccontextmanager
 import aiohttp
 import msgspec
 
+from node.audit.paper import print_receipt
+from node.audit.receipt import check_receipt
 from node.edge import rest
 from node.edge.bodies import SHARE_CODE_EXAMPLE, Fitness
 from node.edge.metrics import Gauges
 from node.errors import Code, Refusal
 from node.flows.ask import Inquiry
+from node.flows.past_trust import PastTrust
 from node.flows.ports import Draft, Employer, Employers, Exchanged, Verification
+from node.flows.query_trust import QueryingTrust
 from node.model.credential import Field
+from node.model.quota import Allowance
 from node.model.statement import (
     AgreementReference,
     Answer,
@@ -27,7 +32,10 @@ from node.model.statement import (
     ShareCodeSelector,
     Statement,
 )
+from node.model.tiles import ENTRIES, TilePath
 from node.wire.codec import encode_statement
+from tests.archives import Adopted, MemoryArchive
+from tests.federation import DAY_US
 from tests.world import START, FakeClock, FixedTrust, MemoryLedger
 
 KEY = "symbolon-test-key"
@@ -110,6 +118,9 @@ class Behind:
         self.trust = FixedTrust()
         self.fitness = Fitness(fit=True, checks={"journal": "writable"})
         self.tally: Counter[tuple[str, str]] = Counter()
+        past = PastTrust(MemoryArchive(Adopted(self.trust.newest, START - DAY_US)), self.trust)
+        self.queries = QueryingTrust(self.trust, past, FakeClock(), Allowance(1e6, 1e6))
+        self.tiles = {TilePath(0, 0, 3): bytes(96), TilePath(ENTRIES, 0, 3): b"\0\0" * 3}
 
     async def ask(self, employer: Employer, inquiry: Inquiry) -> Verification:
         self.inquiries.append((employer, inquiry))
@@ -126,6 +137,17 @@ class Behind:
     async def head(self) -> bytes:
         return self.shelf.checkpoint
 
+    async def upgraded(self, exchanged: Exchanged) -> Exchanged:
+        return exchanged
+
+    def paper(self, receipt: bytes) -> bytes:
+        return print_receipt(receipt, check_receipt(receipt, self.trust.newest.root))
+
+    async def tile(self, path: TilePath) -> bytes:
+        if path not in self.tiles:
+            raise Refusal(Code.UNKNOWN, "no signed checkpoint covers this tile")
+        return self.tiles[path]
+
     def doors(self, ask: Ask | None = None) -> rest.Doors:
         return rest.Doors(
             node="XA",
@@ -139,6 +161,10 @@ class Behind:
             fitness=self.check,
             gauges=self.measure,
             checkpoint=self.head,
+            queries=self.queries,
+            tile=self.tile,
+            paper=self.paper,
+            upgraded=self.upgraded,
         )
 
 

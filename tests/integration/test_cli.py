@@ -72,6 +72,9 @@ def _refused(status: int, code: str, *arguments: str | Path, stdin: str = "") ->
         ("journal", "show"),
         ("journal", "verify"),
         ("journal", "export", "/nowhere"),
+        ("journal", "export-all", "/nowhere", "--for", "a test"),
+        ("journal", "find", "--for", "a test"),
+        ("journal", "tail"),
     ],
 )
 def test_says_how_to_make_a_node_where_there_is_none(
@@ -130,7 +133,7 @@ def test_init_makes_all_that_a_node_needs(tmp_path: Path, root: Path) -> None:
     made = done(*_init(data, root, "--http", "127.0.0.1:0"))
     assert (data / "root.json").read_bytes() == root.read_bytes()
     assert sorted(path.name for path in data.iterdir()) == [
-        *("keys", "node.db", "node.json", "root.json", "symbolon.toml"),
+        *("journal.high-water", "keys", "node.db", "node.json", "root.json", "symbolon.toml"),
     ]
     assert data.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in (data / "keys").iterdir())
@@ -163,7 +166,8 @@ def test_init_never_touches_a_node_that_is_there(data: Path, root: Path) -> None
     [
         (("--node", "xd"), "node.id: must be a node id"),
         (("--authority", ""), "--authority: is missing"),
-        (("--origin", "two words"), "key name"),  # found after the keys are made
+        (("--origin", "xb.symbolon/journal"), "begin with the node's id"),
+        (("--origin", "xd.two words"), "key name"),  # found after the keys are made
         (("--endpoint", "not/a/host:1"), "$.endpoint"),  # after the journal
         (("--endpoint", "nowhere"), "--endpoint: must be host:port"),
         (("--grpc", "127.0.0.1:0"), "port 0 would be another port at each start"),

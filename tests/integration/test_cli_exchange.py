@@ -233,7 +233,10 @@ def files(exchanged: Exchanged, tmp_path_factory: pytest.TempPathFactory) -> Pat
     away = tmp_path_factory.mktemp("away")
     for node in ("XA", "XB"):
         file = away / f"{node}.symbolon-journal"
-        said = done("--data", exchanged.place / node, "journal", "export", file)
+        said = done(
+            *("--data", exchanged.place / node, "journal", "export-all", file),
+            *("--for", "Audit 2026"),
+        )
         assert said["entries"] > 0
         assert said["size_bytes"] == file.stat().st_size
         assert file.stat().st_mode & 0o777 == 0o600
@@ -253,7 +256,7 @@ def test_journal_show_tells_kinds_and_no_personal_data(exchanged: Exchanged) -> 
     last = run(*show)
     assert "Answer" in last.out
     assert "Marchand" not in last.out
-    content = run(*show, "--from", "1", "--limit", "1", "--content").out
+    content = run(*show, "--from", "1", "--limit", "1", "--content", "--for", "a test").out
     assert "Éloïse Marchand" in content
 
 
@@ -269,7 +272,7 @@ def test_journal_verify_finds_a_changed_entry(exchanged: Exchanged, tmp_path: Pa
         database.execute("UPDATE entry SET salt = zeroblob(32) WHERE position = 0")
     finished = run("--data", data, "journal", "verify", "--json")
     assert (finished.status, finished.content["verdict"]) == (1, "FAIL")
-    assert "does not match" in finished.content["faults"][0]
+    assert "do not match its entries" in finished.content["faults"][0]
 
 
 def test_an_audit_replays_both_journals_from_files(files: Path, exchanged: Exchanged) -> None:
@@ -318,6 +321,7 @@ def test_an_export_that_fails_leaves_what_was_there(exchanged: Exchanged, tmp_pa
     kept.write_bytes(b"before")
     with closing(sqlite3.connect(data / "node.db", isolation_level=None)) as database:
         database.execute("UPDATE trust_list SET bundle = zeroblob(9)")
-    assert run("--data", data, "journal", "export", kept).status == 5
+    export = ("journal", "export-all", kept, "--for", "Audit 2026")
+    assert run("--data", data, *export).status == 5
     assert kept.read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["XC", kept.name]

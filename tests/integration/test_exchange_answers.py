@@ -274,7 +274,7 @@ async def test_a_forked_journal_is_trusted_no_more_even_after_a_restart(tmp_path
         refused(Code.UNTRUSTED, await scene.xb.exchange(forked))
         assert await scene.state() == before
         await untrusted(scene)
-        assert scene.running.opened.ledger.forked_peers() == {"XB"}
+        assert scene.running.opened.ledger.forked_journals() == {origin("XB")}
     ((peer, kind, content),) = scene.home.rows("SELECT peer, kind, content FROM evidence")
     assert (peer, kind) == ("XB", "fork")
     assert honest.checkpoint in content
@@ -292,7 +292,7 @@ async def test_two_checkpoints_of_one_size_in_one_parcel_are_a_fork(scene: Scene
     one, other = scene.seal(), twin.seal(b"before", scene.statement(), b"after", b"last")[1]
     replies = await scene.xb.exchange(one, other)
     refused(Code.UNTRUSTED, replies[1:])
-    assert scene.running.opened.ledger.forked_peers() == {"XB"}
+    assert scene.running.opened.ledger.forked_journals() == {origin("XB")}
     await untrusted(scene)
 
 
@@ -312,7 +312,7 @@ async def test_the_same_checkpoint_signed_again_later_is_no_fork(scene: Scene) -
     again = scene.log.seal_again(sealed)
     assert again.checkpoint != sealed.checkpoint
     assert await scene.xb.exchange(again) == [first]
-    assert scene.running.opened.ledger.forked_peers() == frozenset()
+    assert scene.running.opened.ledger.forked_journals() == frozenset()
 
 
 # --- the trust list ------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from node.model.statement import (
 from node.settings import ExchangeSettings
 from node.wire.codec import decode_statement, encode_statement
 from node.wire.parcel import Item, Refused, encode_parcel
-from tests.federation import SECOND_US, expiring, journal_signers
+from tests.federation import SECOND_US, expiring, journal_signers, origin
 from tests.nodes import FalseNode, Federation, Home, Log, false_node, for_ever, serving
 
 EMPLOYER = Employer("key-1", Requester("Harbour Steel", "XA-HRB-7", "C25"))
@@ -274,7 +274,7 @@ async def test_an_answer_from_a_forked_journal_is_not_concluded(tmp_path: Path) 
         play.log = Log("XB", clock=play.federation.clock, seed=2)
         with pytest.raises(Refusal):
             await play.ask()
-        assert play.running.opened.ledger.forked_peers() == {"XB"}
+        assert play.running.opened.ledger.forked_journals() == {origin("XB")}
         ((_, kind, _),) = play.evidence()
         assert kind == "fork"
         await play.running.asking.send_open()

@@ -42,7 +42,7 @@ def test_a_join_request_is_signed_into_the_trust_list(data: Path, tmp_path: Path
         if line.startswith("nodes/XD/node.json")
     ]
     assert "node XD of Office of XD, at xd.example:7471" in change
-    assert "2 journal keys and 1 TLS certificate" in change
+    assert "2 journal keys, 1 TLS certificate and 2 witness keys" in change
     ceremony.signed(root=("anna",), targets=("fay", "gus"), country_XD=("dora",))
     assert ceremony.publish()["notes"] == []
     node = ceremony.fetch("nodes/XD/node.json")

@@ -36,7 +36,7 @@ from node.model.statement import (
     TrustReference,
 )
 from node.wire.codec import encode_statement
-from tests.federation import DAY_US, START
+from tests.federation import DAY_US, START, origin
 from tests.ledgers import (
     CODE,
     TRUST,
@@ -291,12 +291,12 @@ async def test_two_roots_for_one_size_are_a_fork_then_and_from_then_on(shelf: Sh
     (refused,) = await shelf.ledger.answer([hidden], Deciding())
     assert isinstance(refused, Refusal)
     assert refused.code is Code.UNTRUSTED
-    assert shelf.ledger.forked_peers() == {"XB"}
+    assert shelf.ledger.forked_journals() == {origin("XB")}
     ((peer, kind, content),) = await shelf.evidence()
     assert (peer, kind) == ("XB", "fork")
     assert hidden.counterpart.sealed.checkpoint in content
     await shelf.reopen()
-    assert shelf.ledger.forked_peers() == {"XB"}
+    assert shelf.ledger.forked_journals() == {origin("XB")}
     for log in (honest, twin):
         (refused,) = await shelf.ledger.answer(log.questions(), Deciding())
         assert isinstance(refused, Refusal)
@@ -309,7 +309,7 @@ async def test_a_fork_within_one_batch_is_seen_as_well(shelf: Shelf) -> None:
     (shown,), (hidden,) = Xb(seed=1).questions(), Xb(seed=2).questions()
     replies = await shelf.ledger.answer([shown, hidden], Deciding())
     assert isinstance(replies[1], Refusal)
-    assert shelf.ledger.forked_peers() == {"XB"}
+    assert shelf.ledger.forked_journals() == {origin("XB")}
     assert [kind for _, kind, _ in await shelf.evidence()] == ["fork"]
 
 
@@ -318,7 +318,7 @@ async def test_a_forked_answer_is_not_concluded(shelf: Shelf) -> None:
     await shelf.ledger.append([concluded(one, Log("XB", seed=1))])
     refused = await refusal_of(shelf.ledger.append([concluded(other, Log("XB", seed=2))]))
     assert refused.code is Code.UNTRUSTED
-    assert shelf.ledger.forked_peers() == {"XB"}
+    assert shelf.ledger.forked_journals() == {origin("XB")}
     assert [one.commitment for one in await shelf.ledger.open_questions()] == [other.commitment]
 
 
@@ -428,7 +428,7 @@ async def test_a_concluded_exchange_holds_three_seals_and_the_list(shelf: Shelf)
 
 async def test_a_question_given_up_says_why_and_has_no_exchange(shelf: Shelf) -> None:
     (recorded,) = await shelf.ledger.append([asked()])
-    evidence = Evidence("XB", "false_answer", b"as it came")
+    evidence = Evidence("XB", origin("XB"), "false_answer", b"as it came")
     await shelf.ledger.append([unanswered(recorded, evidence=evidence)])
     of = id_of(recorded)
     found = await shelf.ledger.verification(of, "key-1")

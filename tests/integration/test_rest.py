@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import structlog
 
+from node.audit.paper import read_paper
 from node.edge import rest
 from node.edge.bodies import Fitness
 from node.errors import Code, Refusal
@@ -143,6 +144,21 @@ async def test_hands_out_a_receipt_that_decodes_and_carries_only_the_trust_it_ne
         "nodes/XA/node.json",
         "nodes/XB/node.json",
     }
+
+
+async def test_hands_out_the_receipt_on_paper_with_the_receipt_inside(
+    client: aiohttp.ClientSession, behind: Behind
+) -> None:
+    behind.shelf.put(ANSWERED)
+    behind.shelf.receipts[ANSWERED.id] = await sample_exchange(behind.trust)
+    receipt = await (await client.get(f"{_ONE}/receipt", headers=AUTHORIZED)).read()
+    response = await client.get(f"{_ONE}/receipt.pdf", headers=AUTHORIZED)
+    assert response.status == 200, await response.text()
+    assert response.content_type == "application/pdf"
+    assert response.headers["Content-Disposition"] == (
+        f'attachment; filename="{ANSWERED.id}.receipt.pdf"'
+    )
+    assert read_paper(await response.read()) == receipt
 
 
 async def test_has_no_receipt_while_a_question_is_open(

@@ -25,7 +25,7 @@ from node.model.share_code import make
 from node.model.statement import Outcome, Purpose
 from node.model.trust import CertificateEntry
 from node.settings import TrustSettings
-from node.store.tls_identities import make_next_certificate
+from node.store.keys import add_certificate
 from node.store.trust_mirror import NAME_LENGTH_MAX
 from node.wire.stubs import HeadRequest, TrustFileRequest
 from tests.federation import SECOND_US
@@ -189,7 +189,7 @@ async def test_an_expired_list_stops_new_questions_only_until_the_next_good_refr
         world.repository.timestamp.expires = in_days(5)
         world.repository.publish()
         world.mirror.served = served
-        world.clock.advance(_HOUR_S)
+        world.clock.advance(2 * _HOUR_S)  # past the wait and its jitter
         for node in (xa, xb):
             await node.refreshing.refresh_if_due()
         await asked(xa, "XB", seed=2)
@@ -349,25 +349,25 @@ async def test_a_certificate_is_replaced_through_the_list_while_both_nodes_run(
         await asked(xb, "XA")
         home = world.homes["XB"]
         now = datetime.fromtimestamp(world.clock() // SECOND_US, UTC)
-        make_next_certificate(home.data / "keys", "XB", datetime.now(UTC))
+        add_certificate(home.data / "keys", "XB", datetime.now(UTC))
         described = world.federation.node_file("XB")
         changed = replace(
             described,
             tls=(
                 _listed(home, "tls", described.tls[0].valid_from, now + timedelta(hours=2)),
-                _listed(home, "tls.next", now + timedelta(hours=1), None),
+                _listed(home, "tls-2", now + timedelta(hours=1), None),
             ),
         )
         world.federation.write_node(changed)
         world.publish("XB")
-        for hours, presented in ((0.0, "tls"), (1.5, "tls.next"), (1.5, "tls.next")):
+        for hours, presented in ((0.0, "tls"), (1.5, "tls-2"), (1.5, "tls-2")):
             world.clock.advance(hours * _HOUR_S)
             for node in (xa, xb):
                 await node.refreshing.refresh_if_due()
             seed = int(world.clock() // SECOND_US) % 251
             await asked(xa, "XB", seed)
             await asked(xb, "XA", seed)
-            for name in ("tls", "tls.next"):
+            for name in ("tls", "tls-2"):
                 assert await _presents(world, xb.grpc_port, name) == (name == presented)
         described = world.federation.node_file("XB")
         world.federation.write_node(replace(described, tls=described.tls[1:]))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from node.audit.findings import Verdict
 from node.audit.receipt import check_receipt
-from node.audit.replay import replay
 from node.errors import Code, Refusal
 from node.model.seal import Sealed
 from node.model.trust import TrustBundle
@@ -23,6 +22,7 @@ from node.wire.export import (
 )
 from node.wire.receipt import decode_receipt, encode_receipt
 from tests.journals import every_outcome, one_exchange
+from tests.replaying import replay
 from tests.strategies import node_ids, texts
 from tests.world import sample_trust
 

@@ -14,11 +14,10 @@ from node.model.note import (
     VerifierKey,
     open_checkpoint,
     open_note,
-    parse_proof,
-    render_proof,
     sign_checkpoint,
     sign_text,
 )
+from node.model.proof import parse_proof, render_proof
 
 ED25519 = Ed25519Signer("node.example/xa/queries", sha256(b"ed25519").digest())
 MLDSA44 = Mldsa44Signer("node.example/xa/queries", sha256(b"mldsa44").digest())

@@ -19,7 +19,6 @@ from typing import Any, Final
 import pytest
 
 from node.audit.findings import Verdict, render_lines
-from node.audit.replay import replay
 from node.errors import Code, Refusal
 from node.flows.ask import Inquiry
 from node.flows.ports import Employer, Verification
@@ -31,6 +30,7 @@ from node.model.statement import Answer, Conclusion, NoAnswer, Purpose, Query, R
 from node.wire.codec import decode_statement
 from node.wire.parcel import decode_parcel, encode_parcel
 from node.wire.stubs import Parcel
+from tests.replaying import replay
 from tests.simulated import TRUST, Call, Network, Node, Paused, PausingLedger, Skewed
 from tests.world import NODES, SECOND_US, FakeClock, sample_credential
 
@@ -341,7 +341,7 @@ async def check(world: World) -> None:
     for node in world.nodes.values():
         assert await node.ledger.check() == len(node.ledger.entries)
         assert node.ledger.evidence == []
-        assert node.ledger.forked_peers() == frozenset()
+        assert node.ledger.forked_journals() == frozenset()
     report = replay([node.ledger.records() for node in world.nodes.values()], [TRUST.root])
     assert report.verdict is Verdict.PASS, "\n".join(render_lines(report))
 

@@ -91,6 +91,13 @@ class ConsentEnd(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONSENT_END_UNSPECIFIED: _ClassVar[ConsentEnd]
     CONSENT_END_REVOKED: _ClassVar[ConsentEnd]
     CONSENT_END_EXPIRED: _ClassVar[ConsentEnd]
+
+class AccessKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCESS_KIND_UNSPECIFIED: _ClassVar[AccessKind]
+    ACCESS_KIND_FOUND: _ClassVar[AccessKind]
+    ACCESS_KIND_SHOWN: _ClassVar[AccessKind]
+    ACCESS_KIND_EXPORTED: _ClassVar[AccessKind]
 REFUSAL_CODE_UNSPECIFIED: RefusalCode
 REFUSAL_CODE_MALFORMED: RefusalCode
 REFUSAL_CODE_UNAUTHENTICATED: RefusalCode
@@ -149,6 +156,10 @@ STATUS_SUPERSEDED: Status
 CONSENT_END_UNSPECIFIED: ConsentEnd
 CONSENT_END_REVOKED: ConsentEnd
 CONSENT_END_EXPIRED: ConsentEnd
+ACCESS_KIND_UNSPECIFIED: AccessKind
+ACCESS_KIND_FOUND: AccessKind
+ACCESS_KIND_SHOWN: AccessKind
+ACCESS_KIND_EXPORTED: AccessKind
 
 class Parcel(_message.Message):
     __slots__ = ("checkpoints", "items")
@@ -201,18 +212,60 @@ class HeadResponse(_message.Message):
     def __init__(self, checkpoint: _Optional[bytes] = ...) -> None: ...
 
 class ConsistencyRequest(_message.Message):
-    __slots__ = ("first", "second")
+    __slots__ = ("first", "second", "further")
     FIRST_FIELD_NUMBER: _ClassVar[int]
     SECOND_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_FIELD_NUMBER: _ClassVar[int]
     first: int
     second: int
-    def __init__(self, first: _Optional[int] = ..., second: _Optional[int] = ...) -> None: ...
+    further: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, first: _Optional[int] = ..., second: _Optional[int] = ..., further: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ConsistencyResponse(_message.Message):
-    __slots__ = ("path",)
+    __slots__ = ("path", "further")
     PATH_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_FIELD_NUMBER: _ClassVar[int]
     path: bytes
-    def __init__(self, path: _Optional[bytes] = ...) -> None: ...
+    further: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, path: _Optional[bytes] = ..., further: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class WitnessRequest(_message.Message):
+    __slots__ = ("add_checkpoint",)
+    ADD_CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    add_checkpoint: bytes
+    def __init__(self, add_checkpoint: _Optional[bytes] = ...) -> None: ...
+
+class WitnessResponse(_message.Message):
+    __slots__ = ("cosignatures",)
+    COSIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    cosignatures: bytes
+    def __init__(self, cosignatures: _Optional[bytes] = ...) -> None: ...
+
+class WitnessedRequest(_message.Message):
+    __slots__ = ("origin",)
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    def __init__(self, origin: _Optional[str] = ...) -> None: ...
+
+class WitnessedResponse(_message.Message):
+    __slots__ = ("checkpoint",)
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    checkpoint: bytes
+    def __init__(self, checkpoint: _Optional[bytes] = ...) -> None: ...
+
+class InclusionRequest(_message.Message):
+    __slots__ = ("index",)
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    def __init__(self, index: _Optional[int] = ...) -> None: ...
+
+class InclusionResponse(_message.Message):
+    __slots__ = ("path", "checkpoint")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    path: bytes
+    checkpoint: bytes
+    def __init__(self, path: _Optional[bytes] = ..., checkpoint: _Optional[bytes] = ...) -> None: ...
 
 class TrustFileRequest(_message.Message):
     __slots__ = ("name",)
@@ -227,7 +280,7 @@ class TrustFileResponse(_message.Message):
     def __init__(self, content: _Optional[bytes] = ...) -> None: ...
 
 class Statement(_message.Message):
-    __slots__ = ("protocol", "speaker", "said_at_us", "trust", "query", "answer", "no_answer", "conclusion", "registry_event", "consent_event", "trust_adopted")
+    __slots__ = ("protocol", "speaker", "said_at_us", "trust", "query", "answer", "no_answer", "conclusion", "registry_event", "consent_event", "trust_adopted", "audit_access")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     SAID_AT_US_FIELD_NUMBER: _ClassVar[int]
@@ -239,6 +292,7 @@ class Statement(_message.Message):
     REGISTRY_EVENT_FIELD_NUMBER: _ClassVar[int]
     CONSENT_EVENT_FIELD_NUMBER: _ClassVar[int]
     TRUST_ADOPTED_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_ACCESS_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     speaker: str
     said_at_us: int
@@ -250,7 +304,8 @@ class Statement(_message.Message):
     registry_event: RegistryEvent
     consent_event: ConsentEvent
     trust_adopted: TrustAdopted
-    def __init__(self, protocol: _Optional[int] = ..., speaker: _Optional[str] = ..., said_at_us: _Optional[int] = ..., trust: _Optional[_Union[TrustReference, _Mapping]] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., no_answer: _Optional[_Union[NoAnswer, _Mapping]] = ..., conclusion: _Optional[_Union[Conclusion, _Mapping]] = ..., registry_event: _Optional[_Union[RegistryEvent, _Mapping]] = ..., consent_event: _Optional[_Union[ConsentEvent, _Mapping]] = ..., trust_adopted: _Optional[_Union[TrustAdopted, _Mapping]] = ...) -> None: ...
+    audit_access: AuditAccess
+    def __init__(self, protocol: _Optional[int] = ..., speaker: _Optional[str] = ..., said_at_us: _Optional[int] = ..., trust: _Optional[_Union[TrustReference, _Mapping]] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., no_answer: _Optional[_Union[NoAnswer, _Mapping]] = ..., conclusion: _Optional[_Union[Conclusion, _Mapping]] = ..., registry_event: _Optional[_Union[RegistryEvent, _Mapping]] = ..., consent_event: _Optional[_Union[ConsentEvent, _Mapping]] = ..., trust_adopted: _Optional[_Union[TrustAdopted, _Mapping]] = ..., audit_access: _Optional[_Union[AuditAccess, _Mapping]] = ...) -> None: ...
 
 class TrustReference(_message.Message):
     __slots__ = ("version", "digest")
@@ -453,6 +508,28 @@ class TrustAdopted(_message.Message):
     version: int
     digest: bytes
     def __init__(self, version: _Optional[int] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class AuditAccess(_message.Message):
+    __slots__ = ("kind", "reader", "ground", "credential", "peer", "since_us", "until_us", "body", "outcome")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
+    GROUND_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    kind: AccessKind
+    reader: str
+    ground: str
+    credential: bool
+    peer: str
+    since_us: int
+    until_us: int
+    body: int
+    outcome: Outcome
+    def __init__(self, kind: _Optional[_Union[AccessKind, str]] = ..., reader: _Optional[str] = ..., ground: _Optional[str] = ..., credential: _Optional[bool] = ..., peer: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., body: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ...) -> None: ...
 
 class ExportRecord(_message.Message):
     __slots__ = ("header", "trust", "entry", "checkpoint", "counterpart")

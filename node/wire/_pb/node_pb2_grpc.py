@@ -55,6 +55,21 @@ class NodeServiceStub:
                 request_serializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileRequest.SerializeToString,
                 response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileResponse.FromString,
                 _registered_method=True)
+        self.Witness = channel.unary_unary(
+                '/symbolon.v1.NodeService/Witness',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessRequest.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessResponse.FromString,
+                _registered_method=True)
+        self.Witnessed = channel.unary_unary(
+                '/symbolon.v1.NodeService/Witnessed',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessedRequest.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessedResponse.FromString,
+                _registered_method=True)
+        self.Inclusion = channel.unary_unary(
+                '/symbolon.v1.NodeService/Inclusion',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionRequest.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionResponse.FromString,
+                _registered_method=True)
 
 
 class NodeServiceServicer:
@@ -89,6 +104,27 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Witness(self, request, context):
+        """Cosigns a peer's checkpoint once it extends everything that this node has seen of that journal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Witnessed(self, request, context):
+        """The largest checkpoint of a journal that this node has seen.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Inclusion(self, request, context):
+        """Proof that an entry of this journal stands under a checkpoint that witnesses have cosigned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NodeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +147,21 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.TrustFile,
                     request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileRequest.FromString,
                     response_serializer=node_dot_wire_dot___pb_dot_node__pb2.TrustFileResponse.SerializeToString,
+            ),
+            'Witness': grpc.unary_unary_rpc_method_handler(
+                    servicer.Witness,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessRequest.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessResponse.SerializeToString,
+            ),
+            'Witnessed': grpc.unary_unary_rpc_method_handler(
+                    servicer.Witnessed,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessedRequest.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessedResponse.SerializeToString,
+            ),
+            'Inclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.Inclusion,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionRequest.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +273,87 @@ class NodeService:
             '/symbolon.v1.NodeService/TrustFile',
             node_dot_wire_dot___pb_dot_node__pb2.TrustFileRequest.SerializeToString,
             node_dot_wire_dot___pb_dot_node__pb2.TrustFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Witness(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/symbolon.v1.NodeService/Witness',
+            node_dot_wire_dot___pb_dot_node__pb2.WitnessRequest.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.WitnessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Witnessed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/symbolon.v1.NodeService/Witnessed',
+            node_dot_wire_dot___pb_dot_node__pb2.WitnessedRequest.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.WitnessedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Inclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/symbolon.v1.NodeService/Inclusion',
+            node_dot_wire_dot___pb_dot_node__pb2.InclusionRequest.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.InclusionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 from securesystemslib.signer import Signer
 
 from node.audit.findings import Check, Verdict
+from node.model.statement import Answer
 from node.model.trust import TrustBundle, resolve
 from tests.federation import (
     DAY_US,
@@ -60,6 +62,36 @@ def test_decides_again_by_the_agreement_in_force_then_and_not_by_the_newest() ->
     assert audited(border).verdict is Verdict.PASS
     border.answer(border.put([border.query(border.give(border.register()))]))
     assert found(audited(border)) == {(Check.AGREEMENT, XA, len(border.asking.entries) - 1)}
+
+
+def test_an_answer_under_an_ended_agreement_fails_and_the_one_before_stays_right() -> None:
+    border = Border()
+    code = border.give(border.register())
+    said: list[Answer] = []
+
+    def remember(answer: Answer) -> Answer:
+        said.append(answer)
+        return answer
+
+    _, before, _ = border.exchange(border.query(code), change=remember)
+    ended = changed_agreement(trust_files(), "xa-xb", in_force_until="2026-11-22")
+    adopted_by_both(border, sample_trust(ended, version=2))
+    border.exchange(
+        border.query(code),
+        change=lambda answer: replace(
+            answer,
+            outcome=said[0].outcome,
+            rule=None,
+            disclosed=said[0].disclosed,
+            good_until=answer.evaluated_at + (said[0].good_until - said[0].evaluated_at),
+        ),
+    )
+    report = audited(border)
+    failed = {(check, index) for check, journal, index in found(report) if journal == XB}
+    after = len(border.answering.entries) - 1
+    assert failed == {(Check.RECOMPUTED, after)}
+    assert sentence(report, Check.RECOMPUTED) == ("says CONFIRMED, but the registry gives REFUSED")
+    assert before[0] not in {index for _, index in failed}
 
 
 def test_finds_what_was_asked_of_a_suspended_node_and_answered_to_one() -> None:

@@ -1,17 +1,22 @@
 import json
+from itertools import permutations
 
 import pytest
 
 from node.audit import findings as module
 from node.audit.findings import (
+    SPAN,
     TITLES,
     Check,
+    Finding,
     Findings,
     JournalSummary,
     Place,
     Verdict,
+    in_a_line,
     render_json,
     render_lines,
+    span_in_words,
 )
 
 HERE = Place("xa.symbolon.example/journal", 7)
@@ -92,6 +97,106 @@ def test_renders_the_same_for_machines() -> None:
             "journal": HERE.journal,
             "index": 7,
             "sentence": "is said by XB",
+            "beside": [],
+            "at_fault": [],
+            "not_shown": [],
+            "times": 1,
         }
     ]
     assert content["findings_left_out"] == 0
+
+
+# --- ranking, recurrence, merging ----------------------------------------------------------
+
+
+def noted(check: Check, index: int, weight: int = 0, verdict: Verdict = Verdict.FAIL) -> Finding:
+    return Finding(check, verdict, Place("x", index), "a sentence", weight=weight)
+
+
+def test_ranks_the_gravest_check_first_then_the_heaviest_then_by_place() -> None:
+    found = [
+        noted(Check.TIMES, 1),
+        noted(Check.TIMES, 9, weight=5),
+        noted(Check.FORMAT, 7, verdict=Verdict.INDETERMINATE),
+        noted(Check.TIMES, 0),
+        noted(Check.RECOMPUTED, 4),
+    ]
+    for order in permutations(found):
+        findings = Findings()
+        for finding in order:
+            findings.add(finding)
+        ranked = [(one.check, one.place.index) for one in findings.report().findings]
+        assert ranked == [
+            (Check.RECOMPUTED, 4),
+            (Check.TIMES, 9),
+            (Check.TIMES, 0),
+            (Check.TIMES, 1),
+            (Check.FORMAT, 7),
+        ]
+
+
+def test_tells_what_recurs_once_with_how_often_how_far_and_where() -> None:
+    findings = Findings()
+    for index, extent_us in ((7, 3_000_000), (2, 90 * 60_000_000), (5, 1)):
+        late = Finding(Check.CLOCKS, Verdict.INDETERMINATE, Place("x", index), f"up to {SPAN}")
+        findings.recur(late, extent_us)
+    (finding,) = findings.report().findings
+    assert (finding.times, finding.place.index, finding.beside) == (3, 2, (Place("x", 7),))
+    assert in_a_line(finding) == "x[2]: clocks: up to 90 min (3 times, up to x[7])"
+    assert findings.report().left_out == 0
+    assert findings.count(Check.CLOCKS).undetermined == 3
+
+
+def test_what_recurs_without_bound_is_counted_and_no_longer_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_RECURRING_MAX", 2)
+    findings = Findings()
+    for number in range(5):
+        place = Place("x", number)
+        findings.recur(Finding(Check.ISSUER, Verdict.FAIL, place, f"issuer {number}"))
+    report = findings.report()
+    assert (len(report.findings), report.left_out) == (2, 3)
+
+
+def test_adds_up_what_several_have_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FINDINGS_MAX", 3)
+    whole, parts = Findings(), [Findings(), Findings()]
+    for index in range(20):
+        for findings in (whole, parts[index % 2]):
+            findings.passed(Check.OWNER, 2)
+            findings.failed(Check.TIMES, Place("x", 40 - index), "late")
+            findings.recur(noted(Check.BURST, index), index)
+    parts[1].merge(parts[0])
+    assert render_json(parts[1].report()) == render_json(whole.report())
+    assert whole.count(Check.OWNER).passed == 40
+
+
+@pytest.mark.parametrize(
+    ("span_us", "words"),
+    [
+        (1_500_000, "1.5 s"),
+        (119_000_000, "119.0 s"),
+        (180_000_000, "3 min"),
+        (3 * 3_600_000_000, "3 h"),
+        (40 * 86_400_000_000, "40 days"),
+        (4000 * 86_400_000_000, "4,000 days"),
+    ],
+)
+def test_says_spans_of_time_in_their_largest_unit(span_us: int, words: str) -> None:
+    assert span_in_words(span_us) == words
+
+
+def test_names_who_is_shown_to_be_at_fault_and_who_is_not() -> None:
+    finding = Finding(
+        Check.DEADLINE,
+        Verdict.FAIL,
+        Place("x", 1),
+        "late",
+        (Place("y", 2),),
+        at_fault=("XA",),
+        not_shown=("XB", "XC"),
+    )
+    assert in_a_line(finding) == (
+        "x[1]: deadline: late (beside y[2]) [shown to be at fault: XA; fault not shown: XB, XC]"
+    )

@@ -28,6 +28,7 @@ SEALS = (
     ("answer", Check.ANSWER_SEAL),
     ("conclusion", Check.CONCLUSION_SEAL),
 )
+WITNESSES = Check.WITNESSES
 EVERY_CHECK = {
     Check.FORMAT,
     Check.TRUST_LIST,
@@ -36,6 +37,7 @@ EVERY_CHECK = {
     Check.QUERY_SEAL,
     Check.ANSWER_SEAL,
     Check.CONCLUSION_SEAL,
+    Check.WITNESSES,
     Check.PARTIES,
     Check.ANSWERS_QUERY,
     Check.TIMES,
@@ -141,6 +143,7 @@ def test_refuses_the_trust_list_of_another_federation() -> None:
         Check.QUERY_SEAL,
         Check.ANSWER_SEAL,
         Check.CONCLUSION_SEAL,
+        Check.WITNESSES,
     }
 
 
@@ -165,8 +168,8 @@ def test_cannot_judge_statements_under_another_version_of_the_list() -> None:
     report = checked(replace(receipt, trust=(newer,)))
     assert report.verdict is Verdict.INDETERMINATE
     assert found(report, Verdict.INDETERMINATE) == {
-        (Check.TRUST_REFERENCE, part) for part in ("query", "answer", "conclusion")
-    } | {(check, part) for part, check in SEALS}
+        (check, part) for part, seal in SEALS for check in (Check.TRUST_REFERENCE, seal, WITNESSES)
+    }
 
 
 def test_passes_a_receipt_made_while_the_peer_was_ahead_with_a_newer_list() -> None:
@@ -366,6 +369,7 @@ def test_checks_all_the_rest_where_one_statement_cannot_be_read() -> None:
     assert {check for check, _ in found(report, Verdict.INDETERMINATE)} == {
         Check.TRUST_REFERENCE,
         Check.ANSWER_SEAL,
+        Check.WITNESSES,
         Check.PARTIES,
         Check.ANSWERS_QUERY,
         Check.TIMES,

@@ -3,7 +3,6 @@ from itertools import islice
 from msgspec.structs import replace
 
 from node.audit.findings import Check, Verdict
-from node.audit.replay import replay
 from node.model.credential import Status
 from node.model.note import Checkpoint, sign_checkpoint
 from node.model.statement import (
@@ -32,6 +31,7 @@ from tests.journals import (
     one_exchange,
     sentence,
 )
+from tests.replaying import replay
 from tests.world import (
     DAY_US,
     SECOND_US,

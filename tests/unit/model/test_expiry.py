@@ -1,18 +1,20 @@
 """What of a trust list ends when."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 
 import msgspec
 from msgspec.structs import replace
 
-from node.model.expiry import Expiry, expiries
+from node.model.expiry import Expiry, ends, expiries
 from node.model.trust import TrustView
 from tests.federation import (
     DAY_US,
     NODES,
     START,
     certificate_entry,
+    changed_agreement,
+    issuers_file,
     journal_signers,
     key_entry,
     node_file,
@@ -91,3 +93,30 @@ def test_time_to_act_follows_from_how_long_it_lasts() -> None:
     assert end.is_near(START - 30 * DAY_US)
     assert not end.is_near(START - 30 * DAY_US - 1)
     assert end.is_near(START + 1)
+
+
+def test_a_report_also_tells_of_agreements_accreditations_and_single_keys() -> None:
+    files = changed_agreement(trust_files(), "xa-xb", in_force_until="2026-12-01")
+    files = changed_agreement(files, "xb-xc", in_force_until="2026-11-01")
+    (issuer,) = issuers_file("XC").issuers
+    ending = replace(issuer.accredited[0], until=date(2026, 12, 24))
+    content = {"issuers": [replace(issuer, accredited=(ending,))]}
+    files["issuers/XC/issuers.json"] = msgspec.json.encode(content)
+    old = replace(certificate_entry("XB"), valid_until=_SOON)
+    described = replace(node_file("XB"), tls=(old, certificate_entry("XB", 2)))
+    files["nodes/XB/node.json"] = msgspec.json.encode(described)
+    view = sample_trust(files).view
+    found = {(end.kind, end.name): end for end in ends(view, START)}
+    assert found["agreement", "xa-xb"].at == START + 8 * DAY_US + 15 * 3_600 * 1_000_000
+    assert found["agreement", "xa-xb"].is_near(START)
+    assert ("agreement", "xb-xc") not in found  # it has ended; nobody has to act
+    assert not found["accreditation", "XC xc-college"].is_near(START)
+    (single,) = [end for end in found.values() if end.at == _at(_SOON)]
+    assert (single.kind, single.name.split()[0]) == ("certificate", "XB")
+    assert not single.is_near(_at(_SOON) - 1)  # the other one outlasts it
+
+
+def test_a_report_holds_all_that_health_and_metrics_warn_of() -> None:
+    view = sample_trust().view
+    assert set(expiries(view)) <= set(ends(view, START))
+    assert [end.at for end in ends(view, START)] == sorted(end.at for end in ends(view, START))

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from node.errors import Code, Refusal
-from node.model.note import VerifierKey
+from node.model.note import KeyKind, VerifierKey
 from node.model.possession import journal_key_bytes, possession_message
 from node.model.trust import (
     IssuersFile,
@@ -172,6 +172,11 @@ def test_a_journal_key_of_small_order_spoils_its_country() -> None:
 def test_a_node_cannot_list_another_nodes_journal_key_as_its_own() -> None:
     described, other = node_file("XB"), node_file("XA")
     stolen = replace(described, journal=other.journal)
+    only_spoilt(seen(with_node(stolen, "XB")), "XB", "origin must begin with the node's id")
+    public_key = journal_signers("XA")[0].verifier.public_key
+    renamed = str(VerifierKey.of(described.journal.origin, KeyKind.ED25519, public_key))
+    entry = replace(other.journal.keys[0], verifier=renamed)
+    stolen = replace(described, journal=replace(described.journal, keys=(entry,)))
     only_spoilt(seen(with_node(stolen, "XB")), "XB", "proof of possession")
 
 

@@ -1,0 +1,154 @@
+"""Reading a journal entry by entry: the newest, a range, or those that are looked for."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from msgspec import Struct
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from node.model.search import Search
+from node.model.statement import NoAnswer, Query, Statement
+from node.store import schema
+from node.store.database import Database
+from node.store.projection import KINDS
+from node.wire.codec import decode_statement
+
+_ROWS_AT_ONCE: Final = 500
+_CLOCK_STEPS_BACK_MAX_US: Final = 60 * 1_000_000
+"""Times of neighbouring entries may go back by this much; beyond it, replay finds a fault."""
+
+
+class FoundEntry(Struct, frozen=True):
+    """An entry of the journal, and the node on the other side, where there is one."""
+
+    index: int
+    size_bytes: int
+    statement: Statement
+    peer: str | None
+
+
+class JournalReader:
+    """Reads the journal of a node; whoever reads what it says has it journalled before."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from a node's database."""
+        self._database = database
+
+    async def size(self) -> int:
+        """Return how many entries there are, signed or not."""
+        return await self._database.read(
+            lambda connection: int(connection.execute(_SIZE).scalar_one())
+        )
+
+    async def entries(self, first: int, limit: int) -> list[FoundEntry]:
+        """Return entries from an index on, at most `limit`."""
+
+        def work(connection: Connection) -> list[FoundEntry]:
+            values = {"first": first, "end": first + limit, "kinds": list(set(KINDS.values()))}
+            return [_found(row, row.peer) for row in connection.execute(_RANGE, values)]
+
+        return await self._database.read(work)
+
+    def find(
+        self, search: Search, progress: Callable[[int], None] = lambda _done: None
+    ) -> Iterator[FoundEntry]:
+        """Yield what is looked for, oldest first, from one snapshot, in this thread.
+
+        `progress` is told how many entries of the right kinds were looked at.
+        """
+        with self._database.snapshot() as connection:
+            yield from _find(connection, search, progress)
+
+
+def _find(
+    connection: Connection, search: Search, progress: Callable[[int], None]
+) -> Iterator[FoundEntry]:
+    size = connection.execute(_SIZE).scalar_one()
+    slack = _CLOCK_STEPS_BACK_MAX_US
+    first = 0 if search.since is None else _position(connection, size, search.since - slack)
+    end = size if search.until is None else _position(connection, size, search.until + slack)
+    codes = frozenset(connection.execute(_CODES, {"of": search.credential}).scalars())
+    unanswered = {} if search.peer is None else _unanswered(connection)
+    values = {"first": first, "end": end, "kinds": [KINDS[kind] for kind in search.kinds]}
+    stream = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_RANGE, values)
+    looked_at = 0
+    for rows in stream.partitions():
+        for row in rows:
+            found = _found(row, row.peer or unanswered.get(row.position))
+            rests_on = _share_code(row.peer_statement) if search.credential is not None else None
+            if search.matches(found.statement, found.peer, rests_on, codes):
+                yield found
+        looked_at += len(rows)
+        progress(looked_at)
+
+
+def _found(row: Row[*tuple[Any, ...]], peer: str | None) -> FoundEntry:
+    statement = decode_statement(row.statement)
+    if isinstance(statement.body, Query):
+        peer = statement.body.audience
+    return FoundEntry(row.position, len(row.statement), statement, peer)
+
+
+def _share_code(query: bytes | None) -> bytes | None:
+    """Return which share code a peer's query names; None where there is no query."""
+    body = None if query is None else decode_statement(query).body
+    return body.selector.code_digest if isinstance(body, Query) else None
+
+
+def _unanswered(connection: Connection) -> dict[int, str]:
+    """Return which peer was silent, by the position of the word that it was."""
+    audiences: dict[int, str] = {}
+    for row in connection.execute(_NO_ANSWERS):
+        body = decode_statement(row.statement).body
+        if isinstance(body, Query):
+            audiences[row.settled] = body.audience
+    return audiences
+
+
+def _position(connection: Connection, size: int, at: int) -> int:
+    """Return the first position of which everything from there on was said at `at` or later.
+
+    Times ascend but for small steps back, which is why a caller leaves some slack.
+    """
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        statement = connection.execute(_STATEMENT, {"at": middle}).scalar_one()
+        if decode_statement(statement).said_at < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+_entry = schema.entry.c
+_asked = schema.entry.alias("asked")
+_settling = schema.entry.alias("settling")
+_SIZE: Final = select(schema.head.c.size)
+_STATEMENT: Final = select(_entry.statement).where(_entry.position == bindparam("at"))
+_RANGE: Final = (
+    select(
+        _entry.position,
+        _entry.statement,
+        schema.counterpart.c.peer,
+        schema.counterpart.c.statement.label("peer_statement"),
+    )
+    .select_from(
+        schema.entry.outerjoin(schema.counterpart, schema.counterpart.c.position == _entry.position)
+    )
+    .where(
+        _entry.position >= bindparam("first"),
+        _entry.position < bindparam("end"),
+        _entry.kind.in_(bindparam("kinds", expanding=True)),
+    )
+    .order_by(_entry.position)
+)
+_CODES: Final = select(schema.consent.c.code_digest).where(
+    schema.consent.c.credential == func.coalesce(bindparam("of"), "")
+)
+_NO_ANSWERS: Final = (
+    select(schema.question.c.settled, _asked.c.statement)
+    .join(_settling, _settling.c.position == schema.question.c.settled)
+    .join(_asked, _asked.c.position == schema.question.c.position)
+    .where(_settling.c.kind == KINDS[NoAnswer])
+)

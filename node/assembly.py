@@ -287,6 +287,7 @@ async def running_node(data: Path, settings: Settings) -> AsyncIterator[RunningN
             upgraded=peering.cosigned.upgraded,
             queries=_querying(opened),
             tile=opened.tiles.read,
+            trust_age_us=health.trust_age_us,
             paper=_printing(data / settings.trust.root),
         )
         http_port = await stack.enter_async_context(listening(application(doors), host, port))

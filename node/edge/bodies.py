@@ -198,6 +198,13 @@ class Verification(Struct, frozen=True):
     no_answer: Annotated[Code | None, Meta(description="Why no answer came")]
     meaning: Annotated[str, Meta(description="The result in one plain sentence")]
     receipt: Annotated[str | None, Meta(description="Path of the receipt, once answered")]
+    trust_age_s: Annotated[
+        int | None,
+        Meta(
+            description="Seconds since this node last saw that its trust list is the newest; null "
+            "where it has not been able to since it started",
+        ),
+    ] = None
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -263,7 +270,9 @@ def read_inquiry(body: bytes) -> Inquiry:
     )
 
 
-def verification_body(verification: ports.Verification, authority: str) -> Verification:
+def verification_body(
+    verification: ports.Verification, authority: str, trust_age_us: int | None = None
+) -> Verification:
     """Return a question as its employer sees it; `authority` names who answers it."""
     answer = verification.answer
     rule = None if answer is None else answer.rule
@@ -284,6 +293,7 @@ def verification_body(verification: ports.Verification, authority: str) -> Verif
         no_answer=None if no_answer is None else Code(no_answer),
         meaning=_meaning(verification, authority),
         receipt=None if answer is None else f"{VERIFICATIONS_PATH}/{verification.id}/receipt",
+        trust_age_s=None if trust_age_us is None else max(0, trust_age_us // 1_000_000),
     )
 
 

@@ -105,14 +105,20 @@ class Health:
                 )
         return Fitness(fit, checks)
 
+    def trust_age_us(self) -> int | None:
+        """Return how long ago a refresh last went well; None where none has yet."""
+        at = self._refreshing.state.succeeded_at
+        return None if at is None else self._clock() - at
+
     async def gauges(self) -> Gauges:
         """Return the heights of the journal and its head, and the trust list's state."""
         size, open_questions = await self._journal.heights()
         refreshing, state = self._refreshing, self._refreshing.state
+        age_us = self.trust_age_us()
         return Gauges(
             journal_size=size,
             open_questions=open_questions,
-            trust_age_us=None if state.succeeded_at is None else self._clock() - state.succeeded_at,
+            trust_age_us=age_us,
             trust_failures=state.failures,
             trust_faults=len(refreshing.faults()),
             ends=refreshing.expiries(),

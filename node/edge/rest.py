@@ -96,6 +96,7 @@ class Doors(Struct, frozen=True):
         checkpoint: returns the signed note of the journal's head.
         queries: answers what is asked of the trust list.
         tile: returns a tile or entry bundle that the newest checkpoint covers.
+        trust_age_us: tells how long ago the trust list was last found to be the newest.
         paper: makes a PDF of a receipt; takes a while, so it runs in a thread.
         upgraded: puts an exchange under cosigned checkpoints, as far as there are any.
     """
@@ -113,6 +114,7 @@ class Doors(Struct, frozen=True):
     checkpoint: Callable[[], Awaitable[bytes]]
     queries: QueryingTrust
     tile: ReadTile
+    trust_age_us: Callable[[], int | None]
     paper: Callable[[bytes], bytes]
     upgraded: Callable[[Exchanged], Awaitable[Exchanged]]
 
@@ -273,7 +275,8 @@ class _Door:
     def _show(self, verification: Verification) -> web.Response:
         node = self._doors.trust.view().nodes.get(verification.peer)
         authority = verification.peer if node is None else node.authority
-        body = msgspec.json.encode(verification_body(verification, authority))
+        shown = verification_body(verification, authority, self._doors.trust_age_us())
+        body = msgspec.json.encode(shown)
         return web.Response(body=body, headers=_FRESH)
 
 

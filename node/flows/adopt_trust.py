@@ -8,6 +8,7 @@
 """
 
 import asyncio
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,6 +17,8 @@ from node.flows.ports import AdoptedList, Clock, Draft, Ledger, Trust
 from node.model.statement import Statement, TrustAdopted
 from node.model.trust import TrustBundle, TrustView, newest_root_version
 from node.wire.codec import encode_statement
+
+RESTORED_COUNTS_FOR_US: Final = 24 * 60 * 60 * 1_000_000
 
 
 async def adopt_trust(ledger: Ledger, trust: Trust, node: str, clock: Clock) -> bool:
@@ -52,7 +55,9 @@ async def adopt_or_restore(ledger: Ledger, trust: Trust, node: str, clock: Clock
     """Adopt the trust list that is there or else put the one adopted last in force again.
 
     That one may have expired: then nothing is asked or answered, but what is journalled can be
-    shown and proved. Returns why the list that is there was not adopted.
+    shown and proved. It counts for a day after it was adopted, as long as a timestamp does: the
+    archive has none that says it is still the newest. Returns why the list that is there was not
+    adopted.
 
     Raises:
         Refusal: that reason, where none has been adopted before.
@@ -63,7 +68,9 @@ async def adopt_or_restore(ledger: Ledger, trust: Trust, node: str, clock: Clock
         last = await ledger.adopted_list()
         if last is None:
             raise
-        trust.publish(trust.restore(last.bundle, last.adopted_at))
+        view = trust.restore(last.bundle, last.adopted_at)
+        counts_until = min(view.expires_at, last.adopted_at + RESTORED_COUNTS_FOR_US)
+        trust.publish(replace(view, expires_at=counts_until))
         return refusal
     return None
 

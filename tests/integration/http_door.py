@@ -163,6 +163,7 @@ class Behind:
             checkpoint=self.head,
             queries=self.queries,
             tile=self.tile,
+            trust_age_us=lambda: 7_900_000,
             paper=self.paper,
             upgraded=self.upgraded,
         )

@@ -76,6 +76,7 @@ async def test_returns_the_answer_with_its_meaning_and_receipt(
     assert body["disclosed"] == {"title": "Soudeur", "units": ["U-101 Sécurité"]}
     assert body["meaning"].startswith("Authority of XB confirms")
     assert body["receipt"] == f"{_ONE}/receipt"
+    assert body["trust_age_s"] == 7
     employer, inquiry = behind.inquiries[0]
     assert employer.key_id == "key-1"
     assert inquiry.wanted == tuple(Field)

@@ -187,6 +187,7 @@ def test_shows_a_confirmed_qualification_with_its_fields_and_receipt() -> None:
         "good_until": "2026-11-24T09:00:00Z",
         "no_answer": None,
         "receipt": f"/v1/verifications/{'0' * 48}/receipt",
+        "trust_age_s": None,
     }
 
 

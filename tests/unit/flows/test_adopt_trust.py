@@ -181,7 +181,18 @@ async def test_a_start_without_a_local_copy_restores_the_list_adopted_last() -> 
     home.clock.advance(400 * 24 * 60 * 60)
     refusal = await home.restart()
     assert refusal is home.trust.missing
-    assert home.trust.view() == before
+    assert replace(home.trust.view(), expires_at=before.expires_at) == before
+    with pytest.raises(Refusal, match="has expired"):
+        home.trust.view().require_fresh(home.clock())
+
+
+async def test_a_restored_list_counts_no_longer_than_a_timestamp_would_let_it() -> None:
+    home = Home()
+    await home.adopt(sample_trust(expires_at=START + 60 * DAY_US))
+    home.trust.missing = Refusal(Code.STALE, "cannot be read")
+    await home.restart()
+    home.trust.view().require_fresh(home.clock())
+    home.clock.advance(24 * 60 * 60)
     with pytest.raises(Refusal, match="has expired"):
         home.trust.view().require_fresh(home.clock())
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import grpc
 import msgspec
-import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -227,11 +226,20 @@ async def say(node: OpenedNode, clock: FakeClock, bodies: Iterable[Body]) -> Non
     )
 
 
+_REAL_CLOCK = assembly.clock
+_lived_by: list[Callable[[], int]] = []
+
+
 @contextmanager
 def _living_by(clock: FakeClock) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembly, "clock", clock)
+    # Nodes of one test end in any order, so each must not put back what it found.
+    _lived_by.append(clock)
+    vars(assembly)["clock"] = clock
+    try:
         yield
+    finally:
+        _lived_by.remove(clock)
+        vars(assembly)["clock"] = _lived_by[-1] if _lived_by else _REAL_CLOCK
 
 
 # --- a peer's journal ----------------------------------------------------------------------

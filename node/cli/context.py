@@ -19,6 +19,14 @@ Number = Annotated[
     str, typer.Argument(metavar="NUMBER", help="The credential's number, like XA-2019-000001.")
 ]
 _Result = TypeVar("_Result")
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        help="The federation's root (root.json) that you trust.",
+        show_default="the node's root.json",
+    ),
+]
 
 
 class Caller:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.context import Json, act, add, add_group, own_root, read_root, replace_file
+from node.cli.context import Json, Root, act, add, add_group, own_root, read_root, replace_file
 from node.cli.output import columns, give, in_words, moment, pairs
 from node.cli.verdicts import end_with, show_report
 from node.errors import Code, Refusal
@@ -134,14 +134,7 @@ def verify_evidence(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The evidence.")
     ],
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="The federation's root (root.json) that you trust.",
-            show_default="the node's root.json",
-        ),
-    ] = None,
+    root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Check evidence of a fork, with nothing but the federation's root.

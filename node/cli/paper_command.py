@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.context import Json, own_root, read_root, replace_file
+from node.cli.context import Json, Root, own_root, read_root, replace_file
 from node.cli.output import give
 from node.errors import Code, Refusal
 
@@ -32,14 +32,7 @@ def print_receipt(
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The receipt.")
     ],
     out: Annotated[Path | None, typer.Option(help="The PDF.", show_default="FILE.pdf")] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="The federation's root (root.json) that you trust.",
-            show_default="the node's root.json",
-        ),
-    ] = None,
+    root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Check a receipt and print it: a PDF for people that carries the receipt itself.

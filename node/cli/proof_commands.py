@@ -1,12 +1,13 @@
 """`receipt`: what proves an answer, and how it is checked."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from node.cli.context import (
     Json,
+    Root,
     add,
     add_group,
     own_root,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from node.audit.receipt import ReceiptFacts
-
-_ROOT_HELP: Final = "The federation's root (root.json) that you trust."
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +55,7 @@ def verify_receipt(
             metavar="FILE", exists=True, dir_okay=False, help="The receipt, or its PDF."
         ),
     ],
-    root: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help=_ROOT_HELP, show_default="the node's root.json"),
-    ] = None,
+    root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Check a receipt, with nothing but the federation's root.

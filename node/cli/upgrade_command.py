@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.context import Json, own_root, read_root, replace_file
+from node.cli.context import Json, Root, own_root, read_root, replace_file
 from node.cli.output import give, tell
 from node.cli.verdicts import end_with, show_report
 from node.errors import Code, Refusal
@@ -28,14 +28,7 @@ def upgrade_receipt(
     key_file: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="File with your API key.")
     ],
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="The federation's root (root.json) that you trust.",
-            show_default="the node's root.json",
-        ),
-    ] = None,
+    root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Put a receipt under checkpoints that witnesses have cosigned, as far as they have.

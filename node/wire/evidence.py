@@ -26,6 +26,7 @@ from node.model.fork import Fork
 from node.model.merkle import HASH_SIZE_BYTES, PATH_HASHES_MAX
 from node.model.trust import TrustBundle
 from node.wire.codec import TIME_MAX_US
+from node.wire.trust_text import TrustText
 
 EVIDENCE_SIZE_MAX_BYTES: Final = 1 << 22
 SUFFIX: Final = ".evidence.json"
@@ -40,11 +41,6 @@ class ForkEvidence(Struct, frozen=True):
     trust: TrustBundle
 
 
-class _TrustText(Struct, frozen=True, forbid_unknown_fields=True):
-    metadata: dict[str, str]
-    files: dict[str, str]
-
-
 class _EvidenceText(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["symbolon-evidence/1"]
     kind: Literal["fork"]
@@ -53,7 +49,7 @@ class _EvidenceText(Struct, frozen=True, forbid_unknown_fields=True):
     first: str
     second: str
     path: tuple[bytes, ...]
-    trust: _TrustText
+    trust: TrustText
 
 
 def encode_evidence(evidence: ForkEvidence) -> bytes:
@@ -73,7 +69,7 @@ def encode_evidence(evidence: ForkEvidence) -> bytes:
             fork.first.decode(),
             fork.second.decode(),
             tuple(fork.path[at : at + HASH_SIZE_BYTES] for at in starts),
-            _TrustText(_texts(trust.metadata), _texts(trust.files)),
+            TrustText.of(trust),
         )
         data = msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
     except UnicodeError:
@@ -100,7 +96,7 @@ def decode_evidence(data: bytes) -> ForkEvidence:
             pattern(content.node, "evidence: node", NODE_ID, "a node id, like XA"),
             number(content.seen_at_us, "evidence: seen_at_us", 0, TIME_MAX_US),
             Fork(content.first.encode(), content.second.encode(), b"".join(hashes)),
-            TrustBundle(_contents(content.trust.metadata), _contents(content.trust.files)),
+            content.trust.bundle(),
         )
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Refusal(Code.MALFORMED, f"evidence: {error}") from None
@@ -110,11 +106,3 @@ def decode_evidence(data: bytes) -> ForkEvidence:
             "evidence: is not in its one encoding; use the file as it was exported, byte for byte",
         )
     return evidence
-
-
-def _texts(contents: dict[str, bytes]) -> dict[str, str]:
-    return {name: contents[name].decode() for name in sorted(contents)}
-
-
-def _contents(texts: dict[str, str]) -> dict[str, bytes]:
-    return {name: content.encode() for name, content in texts.items()}

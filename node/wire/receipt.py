@@ -25,6 +25,7 @@ from node.model.proof import parse_proof, render_proof
 from node.model.seal import SALT_SIZE_BYTES, Sealed
 from node.model.trust import TrustBundle
 from node.wire.codec import INDEX_MAX, STATEMENT_SIZE_MAX_BYTES
+from node.wire.trust_text import TrustText
 
 RECEIPT_SIZE_MAX_BYTES: Final = 1 << 22
 FORMAT: Final = "symbolon-receipt/1"
@@ -45,17 +46,12 @@ class _SealedText(Struct, frozen=True, forbid_unknown_fields=True):
     proof: str
 
 
-class _TrustText(Struct, frozen=True, forbid_unknown_fields=True):
-    metadata: dict[str, str]
-    files: dict[str, str]
-
-
 class _ReceiptText(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["symbolon-receipt/1"]
     query: _SealedText
     answer: _SealedText
     conclusion: _SealedText
-    trust: tuple[_TrustText, ...]
+    trust: tuple[TrustText, ...]
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
@@ -70,10 +66,7 @@ def encode_receipt(receipt: Receipt) -> bytes:
             _write_sealed(receipt.query),
             _write_sealed(receipt.answer),
             _write_sealed(receipt.conclusion),
-            tuple(
-                _TrustText(_texts(bundle.metadata), _texts(bundle.files))
-                for bundle in receipt.trust
-            ),
+            tuple(map(TrustText.of, receipt.trust)),
         )
         data = msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
     except UnicodeError:
@@ -100,10 +93,7 @@ def decode_receipt(data: bytes) -> Receipt:
             _read_sealed(content.query, "query"),
             _read_sealed(content.answer, "answer"),
             _read_sealed(content.conclusion, "conclusion"),
-            tuple(
-                TrustBundle(_contents(text.metadata), _contents(text.files))
-                for text in content.trust
-            ),
+            tuple(text.bundle() for text in content.trust),
         )
     except UnicodeError:
         raise Refusal(Code.MALFORMED, "receipt: a text in it is not UTF-8") from None
@@ -113,14 +103,6 @@ def decode_receipt(data: bytes) -> Receipt:
             "receipt: is not in its one encoding; use the file as the node gave it, byte for byte",
         )
     return receipt
-
-
-def _texts(contents: dict[str, bytes]) -> dict[str, str]:
-    return {name: contents[name].decode() for name in sorted(contents)}
-
-
-def _contents(texts: dict[str, str]) -> dict[str, bytes]:
-    return {name: content.encode() for name, content in texts.items()}
 
 
 def _write_sealed(sealed: Sealed) -> _SealedText:

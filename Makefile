@@ -17,6 +17,7 @@ HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 CREATED := $(VENV)/.created-$(HERE)
 RUNTIME := $(VENV)/.runtime-$(HERE)
 DEVELOPMENT := $(VENV)/.development-$(HERE)
+VERIFIERS := tests/npm/node_modules/.package-lock.json
 
 INSTALL := $(IN)/python -m pip install --quiet --disable-pip-version-check --no-input
 # Hashes vouch for what comes from outside; our own code is linked, with nothing fetched for it.
@@ -32,7 +33,7 @@ demo: $(RUNTIME) ## Play three countries on this machine; ARGS=--once ends after
 	@$(IN)/symbolon demo $(ARGS)
 
 .PHONY: test
-test: lint ## Run every check and every test; ARGS goes to pytest
+test: lint $(VERIFIERS) ## Run every check and every test; ARGS goes to pytest
 	@echo "== Tests"
 	@$(IN)/python -m pytest $(ARGS)
 
@@ -76,7 +77,7 @@ lock: ## Resolve pyproject.toml anew into requirements*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove all that was made here: .venv, caches
-	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+	@rm -rf $(VENV) tests/npm/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis .schemathesis
 	@find node tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -105,4 +106,9 @@ $(DEVELOPMENT): requirements-dev.txt pyproject.toml | $(CREATED)
 	@echo "Installing what the checks and tests need into $(VENV) (once; about a minute)"
 	@$(INSTALL_LOCKED) requirements-dev.txt
 	@$(INSTALL_SELF)
+	@touch $@
+
+# Verifiers by others, which the tests hand our documents to; the lock vouches for each by hash.
+$(VERIFIERS): tests/npm/package-lock.json | $(DEVELOPMENT)
+	@PATH="$(abspath $(IN)):$$PATH" npm ci --prefix tests/npm --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

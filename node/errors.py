@@ -22,6 +22,7 @@ class Code(StrEnum):
     PEER_SILENT = "peer_silent"
     PEER_FALSE = "peer_false"
     DEFECT = "defect"
+    ERASED = "erased"
 
 
 class Refusal(Exception):  # noqa: N818 - the field's word; it is not a programming error

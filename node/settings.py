@@ -13,6 +13,9 @@ from msgspec import Struct
 from node.errors import Code, Refusal
 
 FILE_NAME: Final = "symbolon.toml"
+_YEAR_DAYS: Final = 366
+_PERIOD_MAX_DAYS: Final = 200 * _YEAR_DAYS
+_REFERENCE_LENGTH_MAX: Final = 200
 
 
 class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +36,11 @@ class ListenSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[store]`: the database file and the directory of key files."""
+    """`[store]`: the database and the directory of key files.
+
+    The database is a file in the data directory, or postgresql://user@host/database?passfile=FILE
+    with whatever else libpq takes; a password never stands in it.
+    """
 
     database: str = "node.db"
     keys: str = "keys"
@@ -72,8 +79,8 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[quota]`: token buckets: an API key's, a peer's and a requester's behind a peer.
 
-    `guess_*` bound how often one share code may be tried in vain, whoever tries; `query_*` what
-    one address may look up in the trust list.
+    `guess_*` bound how often one share code may be tried in vain, whoever tries; `holder_*` how
+    often a holder's token is used; `query_*` what one address may look up in the trust list.
     """
 
     key_burst: float = 20_000.0
@@ -84,6 +91,8 @@ class QuotaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     requester_per_s: float = 2_000.0
     guess_burst: float = 20.0
     guess_per_s: float = 1 / 600
+    holder_burst: float = 60.0
+    holder_per_s: float = 1.0
     query_burst: float = 200.0
     query_per_s: float = 50.0
 
@@ -98,6 +107,7 @@ class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     send_open_s: float = 2.0
     sign_head_s: float = 1.0
     end_share_codes_s: float = 60.0
+    follow_accesses_s: float = 60.0
     check_journal_s: float = 3600.0
     refresh_trust_s: float = 600.0
     retry_trust_s: float = 30.0
@@ -105,17 +115,94 @@ class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     follow_peers_s: float = 15.0
     collect_cosignatures_s: float = 10.0
     look_back_s: float = 5.0
+    send_erasures_s: float = 30.0
+    apply_retention_s: float = 3600.0
+    carry_cases_s: float = 10.0
+    look_at_case_clocks_s: float = 600.0
+    import_files_s: float = 10.0
+    say_notices_s: float = 0.5
+    follow_watched_s: float = 1.0
+    post_notices_s: float = 1.0
+
+
+class RolesSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[roles]`: users of the operating system by role, and what takes two of them.
+
+    A role that nobody is named for is everybody's who can run commands on the node's data.
+    """
+
+    two_people_revoke: bool = False
+    registrar: tuple[str, ...] = ()
+    officer: tuple[str, ...] = ()
+
+
+class ImportSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[import]`: a directory that record files are taken from, where one is named.
+
+    A file is complete when it has not changed for `unchanged_s`. `user` is who says so in the
+    statements, in the role operator; `mapping` a TOML file; with `reason` rows may amend.
+    """
+
+    directory: str = ""
+    mapping: str = ""
+    reason: str = ""
+    user: str = "symbolon"
+    keep_good: bool = False
+    unchanged_s: float = 10.0
+
+
+class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[webhooks]`: whether notices are posted anywhere, or by https to public addresses only."""
+
+    anywhere: bool = False
 
 
 class WitnessSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[witness]`: how an old copy of the database is noticed.
+    """`[witness]`: how an old copy of the database is noticed, and who may have heads cosigned.
 
     `high_water` is a file outside it; empty: none. `ask_at_start_s` is how long peers are waited
-    for at the start.
+    for at the start. With `over_http` peers' heads are taken at the HTTP door too.
     """
 
     high_water: str = "journal.high-water"
     ask_at_start_s: float = 3.0
+    over_http: bool = False
+
+
+class DocumentSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[documents]`: open documents: who issues them, who may have them made over HTTP.
+
+    `url` is the https address at which the HTTP door is reached, and thereby the issuer's DID
+    (did:web); empty: no documents. `api_keys` are ids of the authority's own API keys. With
+    `vc_api` they can also reach W3C VC-API, for conformance tests.
+    """
+
+    url: str = ""
+    api_keys: tuple[str, ...] = ()
+    vc_api: bool = False
+
+
+class RetentionPeriod(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention.…]`: how long statements of one kind are kept, and what law says so.
+
+    A year counts 366 days, so that nothing goes too early. With `duty` they are kept until then
+    whoever asks for their erasure.
+    """
+
+    reference: str
+    years: int = 0
+    days: int = 0
+    duty: bool = False
+
+
+class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention]`: periods by kind of statement; a kind without one is kept."""
+
+    query: RetentionPeriod | None = None
+    answer: RetentionPeriod | None = None
+    no_answer: RetentionPeriod | None = None
+    conclusion: RetentionPeriod | None = None
+    share_code: RetentionPeriod | None = None
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +217,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     quota: QuotaSettings = QuotaSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     witness: WitnessSettings = WitnessSettings()
+    imports: ImportSettings = msgspec.field(name="import", default=ImportSettings())
+    roles: RolesSettings = RolesSettings()
+    retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    documents: DocumentSettings = DocumentSettings()
 
 
 def load(data: Path) -> Settings:
@@ -155,8 +247,52 @@ def load(data: Path) -> Settings:
                 raise Refusal(Code.MALFORMED, f"{path}: {name} must be more than 0")
     if not settings.witness.ask_at_start_s > 0:
         raise Refusal(Code.MALFORMED, f"{path}: witness.ask_at_start_s must be more than 0")
+    if not settings.imports.unchanged_s > 0:
+        raise Refusal(Code.MALFORMED, f"{path}: import.unchanged_s must be more than 0")
     if not settings.trust.mirror_timeout_s > 0:
         raise Refusal(Code.MALFORMED, f"{path}: trust.mirror_timeout_s must be more than 0")
     if not 0 < settings.exchange.answer_within_s <= 300:  # noqa: PLR2004 - the protocol's bound
         raise Refusal(Code.MALFORMED, f"{path}: exchange.answer_within_s must be 1 to 300")
+    _require_periods(settings.retention, path)
     return settings
+
+
+def host_and_port(address: str, name: str) -> tuple[str, int]:
+    """Return the parts of an address.
+
+    Raises:
+        Refusal: MALFORMED where it is none.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise Refusal(Code.MALFORMED, f"{name}: must be host:port")
+    return host, int(port)
+
+
+def _days(period: RetentionPeriod) -> int:
+    return period.years * _YEAR_DAYS + period.days
+
+
+def _require_periods(retention: RetentionSettings, path: Path) -> None:
+    for name in retention.__struct_fields__:
+        period: RetentionPeriod | None = getattr(retention, name)
+        if period is None:
+            continue
+        if min(period.years, period.days) < 0 or not 0 < _days(period) <= _PERIOD_MAX_DAYS:
+            raise Refusal(
+                Code.MALFORMED,
+                f"{path}: retention.{name}: must be 1 day to 200 years, as years and days",
+            )
+        if not 0 < len(period.reference) <= _REFERENCE_LENGTH_MAX:
+            raise Refusal(
+                Code.MALFORMED,
+                f"{path}: retention.{name}.reference: must say what law or rule it is, in at most "
+                f"{_REFERENCE_LENGTH_MAX} characters",
+            )
+    codes, answers = retention.share_code, retention.answer
+    if codes is not None and (answers is None or _days(codes) < _days(answers)):
+        # Whose answers these are is known by the share codes.
+        raise Refusal(
+            Code.MALFORMED,
+            f"{path}: retention.share_code: must not be shorter than retention.answer",
+        )

@@ -149,7 +149,7 @@ def trust_files(
         files[f"nodes/{node_id}/node.json"] = msgspec.json.encode(described)
         files[f"issuers/{node_id}/issuers.json"] = msgspec.json.encode(issuers_file(node_id))
         files[f"issuers/{node_id}/framework.json"] = msgspec.json.encode(
-            FrameworkFile("Framework", (LevelEntry("4", 4), LevelEntry("5", 5)), "Tests")
+            FrameworkFile("Framework", (LevelEntry("NQF 4", 4), LevelEntry("5", 5)), "Tests")
         )
     for one, other, purposes in AGREED:
         if {one, other} <= set(nodes):
@@ -184,12 +184,15 @@ def changed_agreement(files: Mapping[str, bytes], agreement: str, **changes: obj
     return {**files, **found}
 
 
+COLLEGE = "Lycée des métiers de Port-Sauvry"
+
+
 def issuers_file(node_id: str) -> IssuersFile:
-    """Return the issuers of a country: one college, for metal trades."""
+    """Return the issuers of a country: one college, for metal trades; it awarded the samples."""
     accredited = AccreditationEntry(
         ("72",), (3, 4), ("full_qualification", "unit"), date(2010, 1, 1), "Ministry of Tests"
     )
-    return IssuersFile((IssuerEntry(f"{node_id.lower()}-college", "College", (accredited,)),))
+    return IssuersFile((IssuerEntry(f"{node_id.lower()}-college", COLLEGE, (accredited,)),))
 
 
 def node_file(node_id: str, endpoint: str = "") -> NodeFile:
@@ -372,6 +375,19 @@ def sample_trust(
     bundle = compose(content, version, expires_at, change=change)
     root = bundle.metadata["1.root.json"]
     return SampleTrust(bundle, resolve(bundle, root, at, whole=True), root)
+
+
+def issuer_changed(node_id: str = "XA", version: int = 2, **changes: Any) -> SampleTrust:
+    """Sign a newer list of the sample federation, with the one issuer of a country changed."""
+    (entry,) = issuers_file(node_id).issuers
+    issuers = msgspec.json.encode(IssuersFile((replace(entry, **changes),)))
+    return sample_trust({**trust_files(), f"issuers/{node_id}/issuers.json": issuers}, version)
+
+
+def issuer_gone(how: str, since: date) -> SampleTrust:
+    """Sign a newer list, on which XA's issuer is gone: `how` is suspended or withdrawn_since."""
+    changes: dict[str, Any] = {how: since, "reason": "closed"}
+    return issuer_changed("XA", **changes)
 
 
 class FixedTrust(Trust):

@@ -102,7 +102,7 @@ class Journal:
         self._leaves.append(leaf_hash(commitment(entry.statement, entry.salt)))
         if rests_on is not None:
             self.counterparts[index] = CounterpartRecord(index, *rests_on)
-        self.registry.apply(index, body, query)
+        self.registry.apply(index, body, query, said_at=now)
         return index
 
     def commit(self, now: int) -> None:
@@ -224,7 +224,9 @@ class Border:
             position = len(journal.entries)
             facts = journal.registry.facts(query.selector, position)
             asked_for = self.asking.commitment(index)
-            answer = change(decide(query, asked_for, facts, agreement, self.now))
+            issuers = journal.trust.view.books.get("XB")
+            due = decide(query, asked_for, facts, agreement, self.now, issuers=issuers)
+            answer = change(due)
             answered.append(journal.say(answer, self.now, ("XA", sealed), query))
         journal.commit(self.now)
         return answered

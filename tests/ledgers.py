@@ -3,13 +3,15 @@
 XA keeps the ledger, XB asks; there is one credential and one share code, CODE.
 """
 
-import sqlite3
 from abc import ABC, abstractmethod
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
+from sqlalchemy import inspect
 
 from node.errors import Refusal
 from node.flows.ports import Draft, Ledger, Question
@@ -34,6 +36,7 @@ from node.store.ledger import SqlLedger
 from node.wire.codec import decode_statement, encode_statement
 from tests.federation import DAY_US, SECOND_US, START, journal_signers, origin
 from tests.nodes import BORN, Log, query_to, selector
+from tests.postgres import Postgres
 from tests.world import (
     FakeClock,
     MemoryLedger,
@@ -88,20 +91,19 @@ class MemoryShelf(Shelf):
         return [(one.peer, one.kind, one.content) for one in self._memory.evidence]
 
 
-class DiskShelf(Shelf):
-    """The SQL ledger on a file."""
+class SqlShelf(Shelf):
+    """The SQL ledger on a database that has nothing in it at first."""
 
-    def __init__(self, path: Path, *, seed: int = 1) -> None:
-        self.path = path
+    def __init__(self, url: str, *, seed: int = 1) -> None:
+        self._url = url
         self._randomness = seeded_randomness(seed)
         self._database: Database
         self.sql: SqlLedger
 
     async def open(self) -> None:
-        fresh = not self.path.exists()
-        self._database = Database(f"sqlite:///{self.path}")
+        self._database = Database(self._url)
         signers = journal_signers("XA")
-        if fresh:
+        if self._is_empty():
             note = sign_checkpoint(
                 Checkpoint(origin("XA"), 0, EMPTY_ROOT), signers, START // SECOND_US
             )
@@ -113,15 +115,39 @@ class DiskShelf(Shelf):
         self.ledger = self.sql = SqlLedger(self._database, journal, FakeClock())
         await self.sql.open("XA", origin("XA"))
 
+    def _is_empty(self) -> bool:
+        return self._database.read_now(lambda connection: not inspect(connection).get_table_names())
+
     async def close(self) -> None:
         await self.sql.close()
         self._database.close()
 
     async def evidence(self) -> list[EvidenceRow]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute(
-                "SELECT peer, kind, content FROM evidence ORDER BY id"
-            ).fetchall()
+        return [(kept.peer, kept.kind, kept.content) for kept in await self.sql.heads.evidence()]
+
+
+class DiskShelf(SqlShelf):
+    """The SQL ledger on a file."""
+
+    def __init__(self, path: Path, *, seed: int = 1) -> None:
+        super().__init__(f"sqlite:///{path}", seed=seed)
+        self.path = path
+
+
+@asynccontextmanager
+async def kept_in(request: pytest.FixtureRequest, directory: Path) -> AsyncIterator[Shelf]:
+    """Open a shelf in what the fixture's parameter names: memory, sqlite or postgres."""
+    made: Shelf
+    if request.param == "memory":
+        made = MemoryShelf()
+    elif request.param == "sqlite":
+        made = DiskShelf(directory / "node.db")
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        made = SqlShelf(server.make_database())
+    await made.open()
+    yield made
+    await made.close()
 
 
 # --- what is said --------------------------------------------------------------------------

@@ -48,6 +48,7 @@ from node.settings import (
     ScheduleSettings,
     SealSettings,
     Settings,
+    WitnessSettings,
 )
 from node.store.keys import read_keys
 from node.store.trust_files import write_bundle
@@ -74,7 +75,7 @@ from tests.world import FakeClock, sample_credential, seeded_randomness
 CALL_TIMEOUT_S = 10.0
 REQUESTER = Requester("Werft Nord", "XB-HRB-1", "C30")
 BORN = sample_credential().birth_date
-_QUIET = ScheduleSettings(*[3600.0] * 10)
+_QUIET = ScheduleSettings(*[3600.0] * len(ScheduleSettings.__struct_fields__))
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 Signer = Ed25519Signer | Mldsa44Signer
@@ -133,6 +134,7 @@ class Federation:
         *,
         quota: QuotaSettings | None = None,
         exchange: ExchangeSettings | None = None,
+        witness: WitnessSettings | None = None,
         origin_name: str = "",
     ) -> Home:
         """Make a node with keys of its own, which nothing disturbs but what a test does.
@@ -146,6 +148,7 @@ class Federation:
             exchange=exchange or ExchangeSettings(peer_timeout_s=CALL_TIMEOUT_S),
             quota=quota or QuotaSettings(),
             schedule=_QUIET,
+            witness=witness or WitnessSettings(),
         )
         folder = node_id if not origin_name else f"{node_id} anew"
         home = Home(self._base / folder, settings, self.clock)
@@ -155,9 +158,9 @@ class Federation:
         (home.data / "root.json").write_bytes(make_root())
         keys = tuple(replace(key, valid_from=_SINCE) for key in described.journal.keys)
         tls = tuple(replace(entry, valid_from=_SINCE) for entry in described.tls)
-        witness = tuple(replace(key, valid_from=_SINCE) for key in described.witness)
+        cosigning = tuple(replace(key, valid_from=_SINCE) for key in described.witness)
         journal = replace(described.journal, keys=keys)
-        self.write_node(replace(described, journal=journal, tls=tls, witness=witness))
+        self.write_node(replace(described, journal=journal, tls=tls, witness=cosigning))
         self._homes.append(home)
         return home
 
@@ -430,7 +433,12 @@ async def false_node(certificate_of: str, trusting: Home, reply: Reply) -> Async
         answering.exchange, request_deserializer=Parcel.FromString
     )
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("symbolon.v1.NodeService", {"Exchange": handler}),)
+        (
+            grpc.method_handlers_generic_handler(
+                "symbolon.v1.NodeService",
+                {"Exchange": handler, "Erase": handler, "Case": handler},
+            ),
+        )
     )
     key_pem, certificate_pem, _ = make_certificate(certificate_of)
     credentials = grpc.ssl_server_credentials(

@@ -35,10 +35,10 @@ class Scene:
         """XA's time, which is XB's too."""
         return self.federation.clock()
 
-    async def share(self, **changes: Any) -> ShareCode:
+    async def share(self, *, fields: Sequence[Field] = tuple(Field), **changes: Any) -> ShareCode:
         """Make a share code for XA's credential."""
         return await self.running.opened.sharing.create(
-            sample_credential().number, Purpose.EMPLOYMENT, tuple(Field), **{"uses": 100, **changes}
+            sample_credential().number, Purpose.EMPLOYMENT, fields, **{"uses": 100, **changes}
         )
 
     def query(self, **changes: Any) -> Query:

@@ -4,11 +4,8 @@ import asyncio
 import copy
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import date
 from itertools import islice
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from node.errors import Code, Refusal
@@ -27,9 +24,10 @@ from node.flows.ports import (
     Verification,
     verification_id,
 )
-from node.model.credential import AssessmentMethod, AwardType, Credential, Status, Unit
+from node.model.credential import Credential
 from node.model.decide import Consent
 from node.model.fork import Fork
+from node.model.history import Event, phase_at, require_possible
 from node.model.merkle import Tile, Tree, leaf_hash
 from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.registry import RegistryState
@@ -38,14 +36,15 @@ from node.model.statement import (
     Answer,
     Conclusion,
     ConsentEnded,
-    CredentialRegistered,
+    Erasure,
     NoAnswer,
     Query,
-    StatusChanged,
+    RegistryEvent,
     TrustAdopted,
     TrustReference,
 )
 from node.wire.codec import decode_statement
+from tests.erased_books import erase, require_there
 from tests.federation import (
     DAY_US,
     NODES,
@@ -60,6 +59,13 @@ from tests.federation import (
     sample_trust,
     trust_files,
 )
+from tests.samples import (
+    entered_credential,
+    sample_credential,
+    sample_detail_values,
+    sample_details,
+    sample_values,
+)
 
 __all__ = [
     "DAY_US",
@@ -72,10 +78,13 @@ __all__ = [
     "MemoryLedger",
     "SampleTrust",
     "Signers",
+    "entered_credential",
     "journal_signers",
     "make_certificate",
     "origin",
     "sample_credential",
+    "sample_detail_values",
+    "sample_details",
     "sample_trust",
     "sample_values",
     "seeded_randomness",
@@ -112,7 +121,7 @@ class Entry(Struct, frozen=True):
     commitment: bytes
 
 
-class _Books:
+class Books:
     """Everything that follows from the journal; copied, changed, and put in place as a whole."""
 
     def __init__(self) -> None:
@@ -122,16 +131,18 @@ class _Books:
         self.asked: dict[bytes, int] = {}
         self.settled: dict[bytes, int] = {}
         self.lists: list[AdoptedList] = []
+        self.erased: set[int] = set()
 
-    def staged(self) -> "_Books":
+    def staged(self) -> "Books":
         other = copy.copy(self)
         other.registry = copy.copy(self.registry)
-        other.registry.credentials = dict(self.registry.credentials)
-        other.registry.consents = dict(self.registry.consents)
+        for name in ("credentials", "later", "histories", "consents", "watches"):
+            setattr(other.registry, name, dict(getattr(self.registry, name)))
         other.entries = list(self.entries)
         for name in ("answered", "asked", "settled"):
             setattr(other, name, dict(getattr(self, name)))
         other.lists = list(self.lists)
+        other.erased = set(self.erased)
         return other
 
     def follow(self, draft: Draft, query: Query | None, salt: bytes) -> None:
@@ -146,19 +157,25 @@ class _Books:
                 self.answered[body.query] = index
             case Conclusion() | NoAnswer():
                 self.settled[body.query] = index
+            case Erasure():
+                erase(self, body)
             case TrustAdopted() if draft.bundle is not None:
                 said_at = decode_statement(draft.statement).said_at
                 self.lists.append(AdoptedList(body.trust, said_at, draft.bundle))
-        self.registry.apply(index, body, query)
+        event = self._event(draft)
+        self.registry.apply(index, body, query, said_at=0 if event is None else event.said_at)
         self.entries.append(entry)
 
+    def _event(self, draft: Draft) -> Event | None:
+        if not isinstance(draft.body, RegistryEvent):
+            return None
+        return Event(len(self.entries), decode_statement(draft.statement).said_at, draft.body)
+
     def _require_possible(self, draft: Draft) -> None:
-        body, credentials = draft.body, self.registry.credentials
+        body, event = draft.body, self._event(draft)
+        if event is not None:
+            require_possible(self.registry.histories.get(event.number, ()), event)
         match body:
-            case CredentialRegistered() if body.credential.number in credentials:
-                raise Refusal(Code.CONFLICT, "the credential is in the registry already")
-            case StatusChanged() if body.number not in credentials:
-                raise Refusal(Code.CONFLICT, "the credential is not in the registry")
             case ConsentEnded():
                 consent = self.registry.consents.get(body.code_digest)
                 if consent is None or consent.ended:
@@ -191,7 +208,7 @@ class MemoryLedger(Ledger):
         self._clock = clock
         self._randomness = randomness or seeded_randomness()
         self._signers = signers or journal_signers(node_id)
-        self._books = _Books()
+        self._books = Books()
         self._tiles: dict[tuple[int, int], Tile] = {}
         self._tree = Tree(0, self._read_tile)
         self._notes: dict[int, bytes] = {0: self._sign()}
@@ -208,6 +225,7 @@ class MemoryLedger(Ledger):
 
     def seal(self, index: int) -> Sealed:
         """Return the seal of an entry, always the one that it got first."""
+        require_there(self._books, index)
         entry = self._books.entries[index]
         size = min(size for size in self._notes if size > index)
         path = self._tree.path(index, size)
@@ -264,9 +282,15 @@ class MemoryLedger(Ledger):
                 except Refusal as refusal:
                     replies.append(refusal)
             self._commit(books)
-            return [reply if isinstance(reply, Refusal) else self.seal(reply) for reply in replies]
+            return list(map(self._told, replies))
 
-    def _answer(self, books: _Books, question: Question, judge: Judge) -> int:
+    def _told(self, reply: int | Refusal) -> Sealed | Refusal:
+        try:
+            return reply if isinstance(reply, Refusal) else self.seal(reply)
+        except Refusal as refusal:
+            return refusal
+
+    def _answer(self, books: Books, question: Question, judge: Judge) -> int:
         self._see(question.counterpart)
         known = books.answered.get(question.counterpart.commitment)
         if known is not None:
@@ -276,12 +300,12 @@ class MemoryLedger(Ledger):
         self._follow(books, judge(question, facts), question.query)
         return index
 
-    def _follow(self, books: _Books, draft: Draft, query: Query | None = None) -> None:
+    def _follow(self, books: Books, draft: Draft, query: Query | None = None) -> None:
         if draft.counterpart is not None:
             self._see(draft.counterpart)
         books.follow(draft, query, self._randomness(SALT_SIZE_BYTES))
 
-    def _commit(self, books: _Books) -> None:
+    def _commit(self, books: Books) -> None:
         if self.refusing is not None:
             raise self.refusing
         fresh = books.entries[self._tree.size :]
@@ -327,6 +351,9 @@ class MemoryLedger(Ledger):
             return None
         query, asked_at = _query(asked)
         settled = self._books.settled.get(asked.commitment)
+        for index in (self._books.asked[asked.commitment], settled):
+            if index is not None:
+                require_there(self._books, index)
         answer, answered_at, no_answer = None, None, None
         if settled is not None:
             draft = self._books.entries[settled].draft
@@ -364,7 +391,12 @@ class MemoryLedger(Ledger):
         return None
 
     async def credential(self, number: str) -> Credential | None:
-        return self._books.registry.credentials.get(number)
+        registry = self._books.registry
+        phase = phase_at(registry.later.get(number, ()), self._clock())
+        return registry.credentials.get(number) if phase is None else phase.credential
+
+    async def history(self, number: str) -> Sequence[Event]:
+        return self._books.registry.histories.get(number, ())
 
     async def known_numbers(self, numbers: Sequence[str]) -> set[str]:
         return set(numbers) & self._books.registry.credentials.keys()
@@ -413,53 +445,3 @@ def _answer(draft: Draft) -> Answer | None:
         return None
     body = decode_statement(draft.counterpart.sealed.statement).body
     return body if isinstance(body, Answer) else None
-
-
-# --- sample values -------------------------------------------------------------------------
-
-
-def sample_credential(number: str = "XA-2019-000001", **changes: Any) -> Credential:
-    """Return a welder's credential, with whatever a test changes in it."""
-    welder = Credential(
-        number=number,
-        holder_name="Éloïse Marchand-Kerr",
-        birth_date=date(1991, 3, 14),
-        issuer="Lycée des métiers de Port-Sauvry",
-        title="Certificat professionnel : Soudeur",
-        award_type=AwardType.FULL_QUALIFICATION,
-        isco08="7212",
-        level_national="NQF 4",
-        level_eqf=4,
-        awarded_on=date(2019, 6, 28),
-        expires_on=None,
-        status=Status.ACTIVE,
-        assessment_method=AssessmentMethod.PRACTICAL_TEST,
-        language="fr",
-        units=(
-            Unit("U-101", "Sécurité au travail"),
-            Unit("U-201", "Soudage MIG/MAG"),
-        ),
-    )
-    return msgspec.structs.replace(welder, **changes)
-
-
-def sample_values(number: object = "XA-2019-000001", **changes: object) -> dict[str, object]:
-    """Return the same credential as a row of a sheet holds it, with what a test changes."""
-    return {
-        "number": number,
-        "holder_name": "Éloïse Marchand-Kerr",
-        "birth_date": "1991-03-14",
-        "issuer": "Lycée des métiers de Port-Sauvry",
-        "title": "Certificat professionnel : Soudeur",
-        "award_type": "full_qualification",
-        "isco08": "7212",
-        "level_national": "NQF 4",
-        "level_eqf": "4",
-        "awarded_on": "2019-06-28",
-        "expires_on": "",
-        "status": "active",
-        "assessment_method": "practical_test",
-        "language": "fr",
-        "units": "U-101 Sécurité au travail | U-201 Soudage MIG/MAG",
-        **changes,
-    }

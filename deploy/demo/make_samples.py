@@ -243,7 +243,7 @@ class Samples:
         issuer = self._chance.choice([body for body in bodies if trade.sector in body["sectors"]])
         language = issuer["language"]
         units = [] if licence else self._units(trade, award_type, language, country["unit_prefix"])
-        level_eqf = self._chance.randint(trade.eqf_low, trade.eqf_high)
+        level_national = country["levels"][self._chance.randint(trade.eqf_low, trade.eqf_high) - 1]
         awarded_on = self._award_date(licensed=licence)
         return {
             "number": "",
@@ -256,8 +256,9 @@ class Samples:
             ),
             "award_type": award_type,
             "isco08": trade.isco08,
-            "level_national": country["levels"][level_eqf - 1],
-            "level_eqf": level_eqf,
+            "level_national": level_national,
+            # A national level that spans several of the EQF is referenced to the lowest of them.
+            "level_eqf": country["levels"].index(level_national) + 1,
             "awarded_on": awarded_on.isoformat(),
             "expires_on": self._expiry(awarded_on).isoformat() if licence else "",
             "status": self._weighted(STATUSES),

@@ -11,12 +11,50 @@ does not know at all is INDETERMINATE: it may be known by another name.
 from collections.abc import Callable
 from typing import Final
 
+from node.audit.examined import Given
 from node.audit.findings import Check, Finding, Findings, Place, Verdict
+from node.errors import Refusal
 from node.model.credential import Credential
-from node.model.trust import Issuer, TrustView
+from node.model.issuers import make_issuers
+from node.model.statement import TrustReference
+from node.model.trust import Issuer, IssuerBook, IssuersFile, TrustView
 from node.model.trust_entries import day_start
+from node.model.trust_files import decode_file
 
 _DAY_US: Final = 24 * 60 * 60 * 1_000_000
+
+
+class IssuerBooks:
+    """The issuers of each journal's own country, on the lists that it encloses; made when needed.
+
+    An answer rests on them as it does on the credential, which is known later than its list.
+    """
+
+    def __init__(self, given: Given) -> None:
+        """Take what all parts are examined with."""
+        self._given = given
+        self._made: dict[tuple[str, bytes], IssuerBook | None] = {}
+
+    def book(self, journal: int, trust: TrustReference) -> IssuerBook | None:
+        """Return the issuers that a list names; None where it names none, or is not here."""
+        enclosed = self._given.lists[journal].get(trust)
+        node = self._given.headers[journal].node
+        path = f"issuers/{node}/issuers.json"
+        content = None if enclosed is None else enclosed.bundle.files.get(path)
+        if content is None:
+            return None
+        key = node, content
+        if key not in self._made:
+            self._made[key] = _read_book(content, node, path)
+        return self._made[key]
+
+
+def _read_book(content: bytes, node: str, path: str) -> IssuerBook | None:
+    try:
+        issuers = make_issuers(decode_file(content, IssuersFile, path), node, 0)
+    except Refusal:  # such a country was left out of the list, and its node answered nothing
+        return None
+    return IssuerBook.of(issuers) if issuers else None
 
 
 def check_award(  # noqa: PLR0913 - an award is known by all of these
@@ -94,7 +132,13 @@ def _check_date(findings: Findings, place: Place, node: str, awarded_at: int, sa
 def _accredited(issuer: Issuer, credential: Credential, awarded_at: int) -> bool:
     """Tell whether an issuer could award this at any time of the day of the award."""
     return any(
-        issuer.accreditation_for(credential.isco08, credential.level_eqf, credential.award_type, at)
+        issuer.accreditation_for(
+            credential.isco08,
+            credential.level_eqf,
+            credential.award_type,
+            at,
+            credential.level_national,
+        )
         for at in (awarded_at, awarded_at + _DAY_US - 1)
     )
 

@@ -11,6 +11,8 @@ class Check(StrEnum):
     TRUST_LIST = "trust-list"
     OWNER = "owner"
     ENTRY_ORDER = "entry-order"
+    GRANT = "grant"
+    ERASED = "erased"
     STATEMENT = "statement"
     SPEAKER = "speaker"
     TIME_ORDER = "time-order"
@@ -23,6 +25,11 @@ class Check(StrEnum):
     QUERY_SEAL = "query-seal"
     ANSWER_SEAL = "answer-seal"
     CONCLUSION_SEAL = "conclusion-seal"
+    ERASURE_SEAL = "erasure-seal"
+    CASE_SEAL = "case-seal"
+    CASE_STEPS = "case-steps"
+    CASE_LIMITS = "case-limits"
+    NOTICE_SEAL = "notice-seal"
     PARTIES = "parties"
     ANSWERS_QUERY = "answers-query"
     TIMES = "times"
@@ -53,6 +60,8 @@ class Check(StrEnum):
     WITNESSES = "witnesses"
     FORK_HEADS = "fork-heads"
     FORK = "fork"
+    RECORD = "record"
+    RECORD_SEAL = "record-seal"
 
 
 TITLES: Final = {
@@ -60,6 +69,8 @@ TITLES: Final = {
     Check.TRUST_LIST: "trust lists are signed by the federation's root and complete",
     Check.OWNER: "the journal is that of a node on the trust list",
     Check.ENTRY_ORDER: "entries follow each other without a gap",
+    Check.GRANT: "the file holds what was granted, as the journal says",
+    Check.ERASED: "what is missing was erased under a rule, and what was erased is missing",
     Check.STATEMENT: "statements read strictly",
     Check.SPEAKER: "statements are said by the journal's owner",
     Check.TIME_ORDER: "times do not go back",
@@ -72,6 +83,11 @@ TITLES: Final = {
     Check.QUERY_SEAL: "queries stand in the asking node's journal",
     Check.ANSWER_SEAL: "answers stand in the answering node's journal",
     Check.CONCLUSION_SEAL: "the conclusion stands in the asking node's journal",
+    Check.NOTICE_SEAL: "notices that were taken stand in the peer's journal",
+    Check.ERASURE_SEAL: "requests for erasure and acknowledgements stand in the peer's journal",
+    Check.CASE_SEAL: "steps of cases and receipts stand in the peer's journal",
+    Check.CASE_STEPS: "steps of cases were taken by who may take them, when they may",
+    Check.CASE_LIMITS: "steps of cases kept their time limits",
     Check.PARTIES: "asking and answering node are who they should be",
     Check.ANSWERS_QUERY: "answers answer the query beside them, at their own position",
     Check.TIMES: "answers were given in time",
@@ -102,4 +118,6 @@ TITLES: Final = {
     Check.WITNESSES: "as many witnesses have cosigned as the federation's policy requires",
     Check.FORK_HEADS: "both heads carry the signatures of the journal's own keys",
     Check.FORK: "the heads contradict each other: the journal is forked",
+    Check.RECORD: "the record is the one that the node journalled",
+    Check.RECORD_SEAL: "the statement about it stands in that node's journal",
 }

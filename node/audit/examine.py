@@ -12,11 +12,11 @@ from array import array
 from collections import Counter
 from typing import Final, TypeVar
 
-from msgspec import Struct
-
+from node.audit.absences import Absences
 from node.audit.accreditation import check_award
 from node.audit.archive import Archive, Views
-from node.audit.examined import UNREADABLE, Aim, Examined, Given, Signed
+from node.audit.case_slips import RESTS_ON, TOLD, case_slips
+from node.audit.examined import UNREADABLE, Aim, Examined, Given
 from node.audit.exchange import (
     Answered,
     Asked,
@@ -28,6 +28,7 @@ from node.audit.exchange import (
     party_faults,
 )
 from node.audit.findings import Check, Findings, Place
+from node.audit.own_checkpoints import OwnCheckpoints
 from node.audit.parts import Adoption, Part
 from node.audit.seals import Seals
 from node.audit.series import Series
@@ -44,6 +45,7 @@ from node.audit.slips import (
     ShownSlip,
     SignsSlip,
     Slip,
+    ToldSlip,
     UseSlip,
     Written,
     event_slip,
@@ -54,29 +56,26 @@ from node.errors import Refusal
 from node.model.decide import spends_consent
 from node.model.merkle import leaf_hash
 from node.model.note import Checkpoint
+from node.model.notice_bodies import NoticeTaken, StatusNotice
 from node.model.seal import commitment
 from node.model.statement import (
     Answer,
     Body,
     Conclusion,
     CredentialRegistered,
+    ErasureRequest,
     NoAnswer,
     Query,
     Statement,
     TrustAdopted,
 )
-from node.model.trust import Node, TrustBundle, TrustView
+from node.model.tiles import split_hashes
+from node.model.trust import TrustBundle, TrustView
 from node.wire.codec import decode_statement
-from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint
+from node.wire.export import Commitments, CounterpartRecord, Entry, Header, OwnCheckpoint
 
 _HOUR_US: Final = 60 * 60 * 1_000_000
 _Kind = TypeVar("_Kind", bound=Body)
-
-
-class _Signing(Struct, frozen=True):
-    trust: TrustView
-    node: Node
-    at: int
 
 
 def examine(given: Given, views: Views, seals: Seals, part: Part) -> Examined:
@@ -100,8 +99,6 @@ class _Examination:
         self._shown: set[tuple[str, int, bytes]] = set()
         self._waiting: Entry | None = None
         self._counterpart: CounterpartRecord | None = None
-        self._empty: OwnCheckpoint | None = None
-        self._signing = self._signing_before()
         self._in_order = True
         self._out = Examined(
             part.journal,
@@ -116,6 +113,8 @@ class _Examination:
             self._written.by_pile,
             [],
         )
+        self._absences = Absences(header, self._out, self._leave)
+        self._checkpoints = OwnCheckpoints(part, header, self._archive, seals, self._out)
 
     def run(self) -> Examined:
         try:
@@ -124,6 +123,10 @@ class _Examination:
                     case Entry():
                         self._settle()
                         self._waiting = record
+                    case Commitments():
+                        self._settle()
+                        self._checkpoints.lose_time()
+                        self._take(record)
                     case CounterpartRecord():
                         self._attach(record)
                     case OwnCheckpoint():
@@ -136,7 +139,7 @@ class _Examination:
         except Refusal as refusal:
             self._out.broken = refusal.reason
         self._settle()
-        self._check_empty()
+        self._checkpoints.finish()
         return self._out
 
     def _misplaced(self, sentence: str) -> None:
@@ -156,65 +159,11 @@ class _Examination:
             address = Address(kind, key, rank, self._part.journal, self._ordinal)
             self._written.add(address, slip)
 
-    # --- checkpoints -----------------------------------------------------------------------
-
-    def _signing_before(self) -> _Signing | None:
-        """Return what a checkpoint is checked with until a statement of this part reads."""
-        if self._part.last is None:
-            return None
-        statement = decode_statement(self._part.last)
-        return self._signing_for(self._archive.named(statement), statement.said_at)
-
-    def _signing_for(self, trust: TrustView | None, at: int) -> _Signing | None:
-        owner = None if trust is None else trust.nodes.get(self._node)
-        return None if trust is None or owner is None else _Signing(trust, owner, at)
-
     def _check(self, record: OwnCheckpoint) -> None:
-        """Check a checkpoint's signatures.
-
-        The one of the empty journal waits for the first statement, which says when and under
-        which trust list.
-        """
-        first = not self._part.entries_before and not self._out.said_at
-        if first and self._empty is None and not self._out.signed:
-            self._empty = record
-            self._out.signed.append(Signed(0, 0, record.size, None))
-            return
-        self._check_empty()
-        out = self._out
-        checkpoint = self._open(record, self._place(max(record.size - 1, 0)))
-        out.signed.append(Signed(len(out.said_at), out.size, record.size, checkpoint))
+        checkpoint = self._checkpoints.check(record)
         if checkpoint is not None and self._node in self._compared:
             key = place_key(self._node, checkpoint.size)
             self._leave(Kind.SIZE, key, SignsSlip(checkpoint.root))
-
-    def _check_empty(self) -> None:
-        record, self._empty = self._empty, None
-        if record is None:
-            return
-        place = self._place(0)
-        checkpoint = self._open(record, place)
-        if checkpoint is not None:
-            faults = [] if checkpoint.size == 0 else ["the first checkpoint is of another journal"]
-            self._findings.judge(Check.CHECKPOINT_ROOT, place, faults)
-
-    def _open(self, record: OwnCheckpoint, place: Place) -> Checkpoint | None:
-        signing = self._signing
-        if signing is None:
-            reason = "there is no trust list that names this journal's keys"
-            self._findings.undetermined(Check.CHECKPOINT_SIGNATURE, place, reason)
-            self._findings.undetermined(Check.CHECKPOINT_ROOT, place, reason)
-            return None
-        try:
-            checkpoint = self._seals.open(signing.trust, signing.node, record.note, signing.at)
-        except Refusal as refusal:
-            self._findings.failed(Check.CHECKPOINT_SIGNATURE, place, refusal.reason)
-            self._findings.undetermined(
-                Check.CHECKPOINT_ROOT, place, "the checkpoint is not the node's"
-            )
-            return None
-        self._findings.passed(Check.CHECKPOINT_SIGNATURE)
-        return checkpoint
 
     # --- every entry -----------------------------------------------------------------------
 
@@ -249,6 +198,7 @@ class _Examination:
         out.said_at.append(statement.said_at)
         self._findings.passed(Check.STATEMENT)
         trust = self._check_header(entry.index, statement)
+        self._absences.have(entry.index, statement.body)
         match statement.body:
             case Answer() as answer:
                 self._says(entry.index, stands_for)
@@ -268,14 +218,52 @@ class _Examination:
                 self._leave(Kind.EXCHANGE, no_answer.query, slip)
             case TrustAdopted() as adopting:
                 out.adoptions.append(Adoption.of(statement, adopting.trust))
-            case event:
-                self._follow_event(entry.index, statement.said_at, event, trust)
+            case body if isinstance(body, TOLD):
+                self._says(entry.index, stands_for)
+                rests_on = RESTS_ON.get(type(body))
+                beside = rests_on and self._read_counterpart(counterpart, *rests_on, trust)
+                self._follow_told(entry.index, stands_for, statement, beside)
+            case _:
+                self._follow_notice(entry.index, stands_for, statement.body, counterpart, trust)
+                self._follow_event(entry.index, statement.said_at, statement.body, trust)
 
-    def _check_index(self, index: int) -> None:
+    def _follow_notice(
+        self,
+        index: int,
+        own: bytes,
+        body: Body,
+        counterpart: CounterpartRecord | None,
+        trust: TrustView | None,
+    ) -> None:
+        if isinstance(body, StatusNotice):
+            self._says(index, own)
+        if not isinstance(body, NoticeTaken):
+            return
+        read = self._read_counterpart(counterpart, StatusNotice, Check.NOTICE_SEAL, trust)
+        if read is None:
+            return
+        (_, stands_for, _), notice, _ = read
+        same = NoticeTaken(stands_for, notice.watch, notice.register_id, notice.outcome)
+        faults = [] if same == body else ["takes another notice than the one beside it"]
+        if notice.audience != self._node:
+            faults.append(f"the notice is to {notice.audience}")
+        self._findings.judge(Check.PARTIES, self._place(index), faults)
+
+    def _take(self, run: Commitments) -> None:
+        """Take entries whose statements are not in the file."""
+        self._check_index(run.start, run.end - run.start)
+        for index, stands_for in enumerate(split_hashes(run.commitments), run.start):
+            self._out.leaves += leaf_hash(stands_for)
+            self._out.indices.append(index)
+            self._out.said_at.append(UNREADABLE)
+            self._says(index, stands_for)
+            self._absences.miss(index, stands_for)
+
+    def _check_index(self, index: int, count: int = 1) -> None:
         findings, out = self._findings, self._out
         self._in_order = index >= out.size
         if index == out.size:
-            findings.passed(Check.ENTRY_ORDER)
+            findings.passed(Check.ENTRY_ORDER, count)
         elif index > out.size:
             findings.failed(
                 Check.ENTRY_ORDER,
@@ -288,7 +276,7 @@ class _Examination:
                 self._place(index),
                 f"stands again or too late, after {out.size - 1}",
             )
-        out.size = max(out.size, index + 1)
+        out.size = max(out.size, index + count)
 
     def _check_header(self, index: int, statement: Statement) -> TrustView | None:
         if statement.speaker == self._node:
@@ -300,11 +288,7 @@ class _Examination:
                 f"is said by {statement.speaker} in the journal of {self._node}",
             )
         trust = self._archive.follow(index, statement)
-        if trust is not None:
-            self._signing = self._signing_for(trust, statement.said_at)
-        elif self._signing is not None:
-            signing = self._signing
-            self._signing = _Signing(signing.trust, signing.node, statement.said_at)
+        self._checkpoints.follow(trust, statement.said_at)
         return trust
 
     def _says(self, index: int, stands_for: bytes) -> None:
@@ -377,6 +361,26 @@ class _Examination:
             slip = ShownSlip(record.index, checkpoint.root)
             self._leave(Kind.SIZE, place_key(peer, checkpoint.size), slip, rank=1)
 
+    # --- erasures --------------------------------------------------------------------------
+
+    def _follow_told(
+        self,
+        index: int,
+        own: bytes,
+        said: Statement,
+        found: tuple[tuple[int, bytes, Statement], Body, bool] | None,
+    ) -> None:
+        """Take what a peer demonstrably asked this node to erase, so that the peer knows of it."""
+        for key, step in case_slips(index, own, said, found):
+            self._leave(Kind.CASE, key, step)
+        if found is None:
+            return
+        (_index, _commitment, statement), body, holds = found
+        if holds and isinstance(body, ErasureRequest) and body.audience == self._node:
+            for exchange in body.exchanges:
+                slip = ToldSlip(statement.speaker, received=True)
+                self._leave(Kind.EXCHANGE, exchange.query, slip)
+
     # --- exchanges -------------------------------------------------------------------------
 
     def _follow_answer(
@@ -431,7 +435,7 @@ class _Examination:
             query,
             answer,
             agreement,
-            trust is not None,
+            None if trust is None else trust.reference,
         )
         self._leave(Kind.SHARE_CODE, query.selector.code_digest, slip)
 

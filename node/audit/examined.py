@@ -30,10 +30,19 @@ class Aim(StrEnum):
 
 
 _KINDS: Final = {
-    Aim.REPLAY: {Kind.EXCHANGE, Kind.POSITION, Kind.SIZE, Kind.SHARE_CODE, Kind.CREDENTIAL},
-    Aim.RECONCILE: {Kind.EXCHANGE, Kind.SIZE},
+    Aim.REPLAY: {
+        Kind.EXCHANGE,
+        Kind.POSITION,
+        Kind.SIZE,
+        Kind.SHARE_CODE,
+        Kind.CREDENTIAL,
+        Kind.ABSENT,
+        Kind.CASE,
+        Kind.GONE,
+    },
+    Aim.RECONCILE: {Kind.EXCHANGE, Kind.SIZE, Kind.ABSENT, Kind.GONE},
     Aim.REGISTRY: {Kind.SHARE_CODE, Kind.CREDENTIAL, Kind.ISSUER},
-    Aim.SERIES: {Kind.EXCHANGE},
+    Aim.SERIES: {Kind.EXCHANGE, Kind.ABSENT, Kind.GONE},
 }
 
 
@@ -72,12 +81,14 @@ class Signed(Struct, frozen=True):
         size: one more than the highest index before it.
         declared: the size that the file gives it.
         checkpoint: what it says, None where its signatures do not hold.
+        cosigned: how many witnesses have cosigned it, and how many the federation requires.
     """
 
     after: int
     size: int
     declared: int
     checkpoint: Checkpoint | None
+    cosigned: tuple[int, int] = (0, 0)
 
 
 class Examined(Struct):
@@ -89,6 +100,8 @@ class Examined(Struct):
         adoptions: of trust lists.
         unattributed: the first answer that spends a share code not known, counted from 0.
         registered: how many credentials were registered in each hour since the epoch.
+        erased: of which kind erasures name what, at which first and last index.
+        has_access: whether the entry that journals the grant is here.
         broken: why the journal cannot be read on; None where it can.
     """
 
@@ -106,4 +119,6 @@ class Examined(Struct):
     answers: int = 0
     conclusions: int = 0
     unattributed: int | None = None
+    erased: dict[int, tuple[int, int]] = {}
+    has_access: bool = False
     broken: str | None = None

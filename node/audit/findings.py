@@ -17,6 +17,7 @@ __all__ = [
     "FINDINGS_MAX",
     "SPAN",
     "TITLES",
+    "WITHHELD",
     "Check",
     "CheckCount",
     "Finding",
@@ -37,8 +38,13 @@ FINDINGS_MAX: Final = 1000
 SPAN: Final = "{span}"
 """In the sentence of what recurs: where its largest extent stands, in words."""
 
+WITHHELD: Final = "entries withheld by the grant: not judged"
+"""A note: goes on after how many."""
+
 _KEPT_MAX: Final = 2  # times FINDINGS_MAX, before the least are let go
 _RECURRING_MAX: Final = 65_536
+_NOTES_MAX: Final = 1000
+_OTHER_NOTES: Final = "for other reasons"
 
 
 class Verdict(StrEnum):
@@ -141,12 +147,14 @@ class Report(Struct, frozen=True):
         findings: FAIL first, then INDETERMINATE, at most `FINDINGS_MAX` of each.
         left_out: how many findings there were beyond those.
         journals: what was replayed; empty for a receipt.
+        notes: what is no finding, and has to be known to read the others, in words.
     """
 
     checks: tuple[CheckCount, ...]
     findings: tuple[Finding, ...]
     left_out: int
     journals: tuple[JournalSummary, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -207,6 +215,7 @@ class Findings:
         counts: how often each came to another verdict.
         kept: the findings of each verdict, not more than twice as many as are listed.
         recurring: what is one finding however often it recurs.
+        noted: what is no finding, by journal and sentence, and how often.
     """
 
     def __init__(self) -> None:
@@ -218,6 +227,7 @@ class Findings:
             Verdict.INDETERMINATE: [],
         }
         self.recurring: dict[_Recurring, _Recurrence] = {}
+        self.noted: Counter[tuple[str, str]] = Counter()
 
     def passed(self, check: Check, times: int = 1) -> None:
         """Record that a check held, once or more often."""
@@ -264,6 +274,12 @@ class Findings:
         )
         self._recur(key, _Recurrence(1, extent_us, finding.place, finding.place))
 
+    def note(self, journal: str, sentence: str, times: int = 1) -> None:
+        """Count what is no finding; `sentence` goes on after its number."""
+        if (journal, sentence) not in self.noted and len(self.noted) >= _NOTES_MAX:
+            sentence = _OTHER_NOTES
+        self.noted[journal, sentence] += times
+
     def merge(self, other: "Findings") -> None:
         """Add what another has gathered."""
         self.held.update(other.held)
@@ -273,6 +289,8 @@ class Findings:
                 self._keep(finding)
         for key, recurrence in other.recurring.items():
             self._recur(key, recurrence)
+        for (journal, sentence), times in sorted(other.noted.items()):
+            self.note(journal, sentence, times)
 
     def count(self, check: Check) -> CheckCount:
         """Return how often a check was made so far, by verdict."""
@@ -298,6 +316,10 @@ class Findings:
             tuple(findings),
             self.counts.total() - listed,
             tuple(journals),
+            tuple(
+                f"{journal}: {times:,} {sentence}"
+                for (journal, sentence), times in sorted(self.noted.items())
+            ),
         )
 
     def _keep(self, finding: Finding) -> None:
@@ -367,6 +389,7 @@ def span_in_words(span_us: int) -> str:
 def render_lines(report: Report) -> list[str]:
     """Return a report as lines of plain text: journals, checks, findings, verdict."""
     lines = [str(journal) for journal in report.journals]
+    lines += report.notes
     lines += [
         f"{count.verdict:<13}  {TITLES[count.check]} ({count.made:,} checked)"
         for count in report.checks
@@ -397,6 +420,7 @@ def render_json(report: Report) -> dict[str, Any]:
             {name: getattr(journal, name) for name in journal.__struct_fields__}
             for journal in report.journals
         ],
+        "notes": list(report.notes),
         "checks": [
             {
                 "check": count.check.value,

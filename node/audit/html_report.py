@@ -91,6 +91,7 @@ def render_html(found: Found, told: Told) -> str:
         f"<p>{escape(report.totals)}.",
         '<a href="#findings">Findings</a>, <a href="#checks">checks</a>.</p></div>',
         *_journals(report.journals),
+        *(f"<p>{_own(note)}</p>" for note in report.notes),
         *_plots(found),
         *_findings(report.findings, found, told),
         *_checks(report.checks),

@@ -3,7 +3,7 @@
 1. each journal opens with its header and trust lists, which are checked once
 2. its parts are examined, anywhere; the spine follows them here, in order
 3. what the parts left for one another is brought together pile by pile, anywhere
-4. so is what that leaves for each credential
+4. so is what that leaves for each credential, and for what is not in the files
 
 Memory grows neither with the journals nor with what they hold: what does not fit stands in a
 temporary file, about as large as the journals. The report is the same to the byte whoever
@@ -29,6 +29,7 @@ from node.audit.slips import PILE_SIZE_BYTES, PILES_MAX, Piles
 from node.audit.spine import End, Spine
 from node.errors import Refusal
 from node.model.statement import TrustReference
+from node.wire.pack import PackStream
 
 Progress = Callable[[str, int], None]
 """Told a journal's origin and how many of its entries are done, now and then."""
@@ -62,7 +63,7 @@ def inquire(  # noqa: PLR0913 - what an audit is made of, by name
     """Audit journals and report every finding; a file that cannot be read is one of them.
 
     Args:
-        journals: each read once; files must be seekable.
+        journals: each read once.
         roots: trusted roots of the federations whose trust lists count.
         aims: what to find out.
         progress: told how far the work is.
@@ -112,8 +113,8 @@ class _Inquest:
             known = know(ends, self._aims, bursts, late_after_days)
             if Aim.REGISTRY in self._aims:
                 judge_hours(self._registered, known, self._findings)
-            self._join(pool, known, piles, credentials=False)  # 3
-            self._join(pool, known, piles, credentials=True)  # 4
+            self._join(pool, known, piles, later=False)  # 3
+            self._join(pool, known, piles, later=True)  # 4
         return Found(self._findings.report(summaries), self._series, tuple(self._numbers))
 
     def _enclosed(self, source: Source, roots: Sequence[bytes]) -> dict[TrustReference, Enclosed]:
@@ -166,20 +167,22 @@ class _Inquest:
             ends.append(end)
         return summaries, ends
 
-    def _join(self, pool: Pool, known: Known, piles: Piles, *, credentials: bool) -> None:
-        for done, joined in enumerate(pool.join(known, piles.take(credentials=credentials)), 1):
+    def _join(self, pool: Pool, known: Known, piles: Piles, *, later: bool) -> None:
+        for done, joined in enumerate(pool.join(known, piles.take(later=later)), 1):
             self._findings.merge(joined.findings)
             self._series.merge(joined.series)
             piles.put(joined.slips.items())
             if self._given.piles > 1:
-                stage = "credentials" if credentials else "exchanges"
+                stage = "credentials" if later else "exchanges"
                 self._progress(f"Piles of {stage} compared, of {self._given.piles}", done)
 
 
 def _piles(journals: Sequence[Journal]) -> int:
     size_bytes = 0
     for journal in journals:
-        if isinstance(journal, io.IOBase):
+        if isinstance(journal, PackStream):
+            size_bytes += journal.size_bytes
+        elif isinstance(journal, io.IOBase):
             at = journal.tell()
             size_bytes += journal.seek(0, io.SEEK_END)
             journal.seek(at)

@@ -1,6 +1,6 @@
 """What is known of all journals once each of their parts has been examined."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -31,6 +31,10 @@ class Known(Struct, frozen=True):
     aims: frozenset[Aim]
     bursts: frozenset[tuple[int, int]]
     late_after_days: int
+
+    def lacks(self, journal: int, kinds: Iterable[int], since: int, before: int) -> str:
+        """Say why entries may be missing, as `End.lacks`."""
+        return self.ends[journal].lacks(kinds, since, before)
 
     def place(self, journal: int, index: int) -> Place:
         """Return a place in a journal."""

@@ -23,7 +23,7 @@ from node.wire.receipt import RECEIPT_SIZE_MAX_BYTES
 PAPER_SIZE_MAX_BYTES: Final = 16 << 20
 ATTACHED_AS: Final = "receipt.json"
 _HERE: Final = Path(__file__).parent
-_FONTS: Final = _HERE / "fonts"
+FONTS: Final = _HERE / "fonts"
 _TEMPLATE: Final = _HERE / "receipt.typ"
 _PDF: Final = b"%PDF-"
 _COLOURS: Final = {Outcome.CONFIRMED: "#1a6b35", Outcome.SUSPENDED: "#8a5a00"}
@@ -85,13 +85,13 @@ def print_receipt(data: bytes, checked: CheckedReceipt) -> bytes:
         raise Refusal(
             Code.UNTRUSTED, "the receipt does not hold, so it is not printed; verify it to see why"
         )
-    typst = _typst()
+    typst = typst_module()
     given = _given(data, facts, complete=checked.report.verdict is Verdict.PASS)
     pdf: bytes = typst.compile(
         str(_TEMPLATE),
         root=str(_HERE),
         format="pdf",
-        font_paths=[str(_FONTS)],
+        font_paths=[str(FONTS)],
         ignore_system_fonts=True,
         sys_inputs={"given": msgspec.json.encode(given).decode(), "receipt": data.decode()},
         pdf_standards=["a-3a"],
@@ -125,7 +125,12 @@ def read_paper(pdf: bytes) -> bytes:
     return data[: RECEIPT_SIZE_MAX_BYTES + 1]
 
 
-def _typst() -> Any:  # noqa: ANN401 - the library's module
+def typst_module() -> Any:  # noqa: ANN401 - the library's module
+    """Return the library that sets pages.
+
+    Raises:
+        Refusal: UNKNOWN where it is not installed.
+    """
     try:
         import segno  # noqa: F401, PLC0415 - an extra, needed further down
         import typst  # noqa: PLC0415 - an extra
@@ -136,7 +141,7 @@ def _typst() -> Any:  # noqa: ANN401 - the library's module
 
 def _not_installed() -> Refusal:
     return Refusal(
-        Code.UNKNOWN, "receipts on paper need more to be installed: pip install 'symbolon[paper]'"
+        Code.UNKNOWN, "printing needs more to be installed: pip install 'symbolon[paper]'"
     )
 
 
@@ -165,7 +170,7 @@ def _given(data: bytes, facts: ReceiptFacts, *, complete: bool) -> dict[str, Any
         "title": "Receipt of a verification",
         "federation": "Symbolon",
         "day": [day.year, day.month, day.day],
-        "fonts": _fonts(value for _, value in (*shown, *exchange)),
+        "fonts": fonts_for(value for _, value in (*shown, *exchange)),
         "outcome": {
             "words": _words(facts.outcome.name),
             "sentence": _SENTENCES[facts.outcome],
@@ -180,7 +185,7 @@ def _given(data: bytes, facts: ReceiptFacts, *, complete: bool) -> dict[str, Any
     }
 
 
-def _fonts(texts: Iterable[str]) -> list[str]:
+def fonts_for(texts: Iterable[str]) -> list[str]:
     """Return the fonts that some texts need, the common one first.
 
     Raises:
@@ -214,12 +219,12 @@ def _code(digest: str) -> str:
 
 def _rows(rows: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     return [
-        {"label": label, "value": {"text": value, "rtl": _right_to_left(value)}}
+        {"label": label, "value": {"text": value, "rtl": is_right_to_left(value)}}
         for label, value in rows
     ]
 
 
-def _right_to_left(value: str) -> bool:
+def is_right_to_left(value: str) -> bool:
     """Tell whether the first letter with a direction is written from right to left."""
     strong = (kind for kind in map(unicodedata.bidirectional, value) if kind in {"L", "R", "AL"})
     return next(strong, "L") != "L"

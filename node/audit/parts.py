@@ -8,7 +8,7 @@ journal is cut follows from the journal alone, so that everybody cuts it alike.
 import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -16,16 +16,8 @@ from node.errors import Code, Refusal
 from node.model.statement import Statement, TrustAdopted, TrustReference
 from node.model.trust import TrustBundle
 from node.wire.codec import decode_statement
-from node.wire.export import (
-    PEERS_MAX,
-    Entry,
-    Header,
-    Record,
-    may_adopt,
-    read_part,
-    read_records,
-    scan_records,
-)
+from node.wire.export import PEERS_MAX, Commitments, Entry, Header, Record
+from node.wire.export_reading import RecordReader, may_adopt, read_part, scan_records
 
 PART_ENTRIES: Final = 4096
 PART_SIZE_MAX_BYTES: Final = 4 << 20
@@ -59,6 +51,7 @@ class Part(Struct, frozen=True):
         size_before: one more than the highest index before it.
         notes: the last checkpoint of each peer before it.
         last: the last statement before it that reads; None where there is none.
+        gap: whether entries that are not in the file stand between that one and the part.
         adoptions: of trust lists before it.
     """
 
@@ -69,6 +62,7 @@ class Part(Struct, frozen=True):
     size_before: int
     notes: dict[str, bytes]
     last: bytes | None
+    gap: bool
     adoptions: tuple[Adoption, ...]
 
     def records(self) -> Iterator[Record]:
@@ -94,14 +88,17 @@ class Source:
         """
         self._number = number
         self._stream = journal if isinstance(journal, io.IOBase) else None
+        self._reader = None if self._stream is None else RecordReader(self._stream)
         records: Iterator[Record] = (
-            iter(journal) if self._stream is None else read_records(journal)  # type: ignore[arg-type]
+            iter(journal) if self._reader is None else self._reader  # type: ignore[arg-type]
         )
         first = next(records, None)
         if not isinstance(first, Header):
             raise Refusal(Code.MALFORMED, "does not begin with the header of a journal")
         self.header = first
         self._records = records
+        self._offset = 0
+        self._ahead = b""
 
     def bundles(self) -> Iterator[TrustBundle]:
         """Yield the trust lists; the parts come after them.
@@ -109,16 +106,15 @@ class Source:
         Raises:
             Refusal: MALFORMED as `Part.records`.
         """
-        stream = self._stream
+        reader = self._reader
         while True:
-            at = 0 if stream is None else stream.tell()
+            self._offset = 0 if reader is None else reader.offset
             record = next(self._records, None)
             if not isinstance(record, TrustBundle):
                 break
             yield record
-        if stream is not None:
-            stream.seek(at)
-        elif record is not None:
+        if record is not None:
+            self._ahead = b"" if reader is None else reader.last
             self._records = chain([record], self._records)
 
     def parts(self) -> Iterator[Part]:
@@ -127,12 +123,13 @@ class Source:
         Raises:
             Refusal: MALFORMED where the file breaks; what came before it has been yielded.
         """
-        cut = _Cut(self._number, 0 if self._stream is None else self._stream.tell())
+        cut = _Cut(self._number, self._offset)
         try:
-            for piece, entry, checkpoint in self._pieces(cut.offset):
-                if cut.is_full and (entry is not None or cut.is_overfull):
+            for piece in self._pieces():
+                begins = piece.entry is not None or piece.run is not None
+                if cut.is_full and (begins or cut.is_overfull):
                     yield cut.part()
-                cut.add(piece, entry, checkpoint)
+                cut.add(piece)
                 if len(cut.notes) > PEERS_MAX:  # reading the part says so
                     break
         except Refusal:
@@ -140,15 +137,27 @@ class Source:
             raise
         yield cut.part()
 
-    def _pieces(
-        self, offset: int
-    ) -> Iterator[tuple[Record | bytes, tuple[int, bytes] | None, tuple[str, bytes] | None]]:
+    def _pieces(self) -> Iterator["_Piece"]:
         if self._stream is not None:
-            yield from scan_records(self._stream, offset)
+            for scanned in scan_records(self._stream, self._offset, self._ahead):
+                yield _Piece(*scanned)
             return
         for record in self._records:
-            entry = (record.index, record.statement) if isinstance(record, Entry) else None
-            yield record, entry, None
+            entry = run = None
+            if isinstance(record, Entry):
+                entry = record.index, record.statement
+            elif isinstance(record, Commitments):
+                run = record.start, record.end
+            yield _Piece(record, entry, run, None)
+
+
+class _Piece(NamedTuple):
+    """A record, or its bytes; the rest as `Scanned` has it."""
+
+    content: Record | bytes
+    entry: tuple[int, bytes] | None
+    run: tuple[int, int] | None
+    checkpoint: tuple[str, bytes] | None
 
 
 class _Cut:
@@ -158,10 +167,12 @@ class _Cut:
         self._journal = journal
         self._pieces: list[Record | bytes] = []
         self._statements: list[bytes] = []
+        self._entries = 0
         self._size_bytes = 0
         self._entries_before = 0
         self._size = self._size_before = 0
         self._last: bytes | None = None
+        self._gap = self._gap_before = False
         self._notes_before: dict[str, bytes] = {}
         self._adoptions_before: tuple[Adoption, ...] = ()
         self._adoptions: list[Adoption] = []
@@ -170,30 +181,33 @@ class _Cut:
 
     @property
     def is_full(self) -> bool:
-        return len(self._statements) >= PART_ENTRIES or self._size_bytes >= PART_SIZE_MAX_BYTES
+        return self._entries >= PART_ENTRIES or self._size_bytes >= PART_SIZE_MAX_BYTES
 
     @property
     def is_overfull(self) -> bool:
         """Tell whether no entry has come for so long that this is no journal of a node."""
         return self._size_bytes >= 8 * PART_SIZE_MAX_BYTES
 
-    def add(
-        self,
-        piece: Record | bytes,
-        entry: tuple[int, bytes] | None,
-        checkpoint: tuple[str, bytes] | None,
-    ) -> None:
-        self._pieces.append(piece)
-        if isinstance(piece, bytes):
-            self._size_bytes += len(piece)
-        if checkpoint is not None:
-            self.notes[checkpoint[0]] = checkpoint[1]
-        if entry is not None:
-            index, statement = entry
+    def add(self, piece: _Piece) -> None:
+        content = piece.content
+        self._pieces.append(content)
+        if isinstance(content, bytes):
+            self._size_bytes += len(content)
+        if piece.checkpoint is not None:
+            self.notes[piece.checkpoint[0]] = piece.checkpoint[1]
+        if piece.entry is not None:
+            index, statement = piece.entry
             self._size = max(self._size, index + 1)
+            self._entries += 1
+            self._gap = False
             self._statements.append(statement)
             if may_adopt(statement):
                 self._adopt(statement)
+        elif piece.run is not None:
+            start, end = piece.run
+            self._size = max(self._size, end)
+            self._entries += end - start
+            self._gap = True
 
     def part(self) -> Part:
         """Return what has grown, and begin anew after it."""
@@ -209,12 +223,15 @@ class _Cut:
             self._size_before,
             self._notes_before,
             self._last,
+            self._gap_before,
             self._adoptions_before,
         )
+        self._gap_before = self._gap
         self._pieces, self._statements = [], []
         self.offset += self._size_bytes
         self._size_bytes = 0
-        self._entries_before += len(statements)
+        self._entries_before += self._entries
+        self._entries = 0
         self._size_before = self._size
         self._notes_before = dict(self.notes)
         self._last = next(filter(_reads, reversed(statements)), self._last)

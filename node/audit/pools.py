@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
 
+from node.audit.accreditation import IssuerBooks
 from node.audit.archive import Views
 from node.audit.examine import examine
 from node.audit.examined import Examined, Given
@@ -46,12 +47,13 @@ class _Worker:
         self._given = given
         self._views = Views(given.lists)
         self._seals = Seals()
+        self._books = IssuerBooks(given)
 
     def examine(self, part: Part) -> Examined:
         return examine(self._given, self._views, self._seals, part)
 
     def join(self, piece: tuple[Known, bytes]) -> Joined:
-        return join(self._given.piles, *piece)
+        return join(self._given.piles, self._books, *piece)
 
 
 # --- this process --------------------------------------------------------------------------

@@ -16,15 +16,22 @@ from node.audit.findings import SPAN, Check, Finding, Findings, Place, Verdict, 
 from node.audit.known import Known
 from node.audit.slips import (
     Address,
+    AloneSlip,
     AnswerSlip,
     ConclusionSlip,
     GivenUpSlip,
+    Kind,
+    LetGoSlip,
     QuerySlip,
     Slip,
+    ToldSlip,
+    Written,
 )
 from node.errors import Code
-from node.model.statement import TrustReference
+from node.model.statement import BODY_NUMBERS, Answer, Conclusion, NoAnswer, TrustReference
 
+_ANSWERING: Final = (BODY_NUMBERS[Answer],)
+_SETTLING: Final = (BODY_NUMBERS[Conclusion], BODY_NUMBERS[NoAnswer])
 CLOCKS_APART_MAX_US: Final = 2 * 1_000_000
 """How far the clocks of two nodes may differ unremarked."""
 
@@ -38,23 +45,38 @@ class _Answer:
         self.said = slip.answered
 
 
-def reconcile(slips: Iterable[tuple[Address, Slip]], known: Known, findings: Findings) -> None:
-    """Compare what the journals say of one query."""
-    _Exchange(slips, known, findings).compare()
+def reconcile(
+    slips: Iterable[tuple[Address, Slip]], known: Known, findings: Findings, written: Written
+) -> None:
+    """Compare what the journals say of one query; what only one side holds waits for later."""
+    _Exchange(slips, known, findings, written).compare()
 
 
 class _Exchange:
     def __init__(
-        self, slips: Iterable[tuple[Address, Slip]], known: Known, findings: Findings
+        self,
+        slips: Iterable[tuple[Address, Slip]],
+        known: Known,
+        findings: Findings,
+        written: Written,
     ) -> None:
         self._known = known
         self._findings = findings
+        self._written = written
+        self._told: dict[tuple[str, str], str] = {}
+        self._let_go: dict[str, int] = {}
         self._asked: tuple[int, Asked] | None = None
+        self._asked_in = 0
         self._concluded: ConclusionSlip | None = None
         self._given_up: GivenUpSlip | None = None
         self._answers: dict[tuple[str, int, bytes], _Answer] = {}
         for address, slip in slips:
             match slip:
+                case ToldSlip(peer=peer, received=received):
+                    told = "asked for that itself" if received else "was told"
+                    self._told[known.ends[address.journal].node, peer] = told
+                case LetGoSlip(index=index):
+                    self._let_go[known.ends[address.journal].node] = index
                 case QuerySlip() if self._asked is None:
                     self._asked = address.journal, slip.asked
                 case AnswerSlip():
@@ -73,6 +95,7 @@ class _Exchange:
                 self._unasked(answer)
             return
         journal, asked = self._asked
+        self._asked_in = journal
         if asked.audience not in self._known.by_node:
             return
         place = self._known.place(journal, asked.index)
@@ -93,14 +116,7 @@ class _Exchange:
         if held is not None and held.speaker not in self._known.by_node:
             return  # its journal was not given
         if held is not None and answer.slip.sealed:
-            self._held_alone(
-                Check.UNASKED,
-                place,
-                "question",
-                holder=speaker,
-                other=held.speaker,
-                index=held.index,
-            )
+            self._hold_alone(Check.UNASKED, answer.journal, answer.said.index, "question", held)
             return
         self._add(
             Check.UNASKED,
@@ -117,14 +133,8 @@ class _Exchange:
         if concluded is not None:
             beside = Place(place.journal, concluded.concluded.index)
             if concluded.held is not None and concluded.sealed:
-                self._held_alone(
-                    Check.LEFT_OUT,
-                    beside,
-                    "answer",
-                    holder=asker,
-                    other=audience,
-                    index=concluded.held.index,
-                )
+                index = concluded.concluded.index
+                self._hold_alone(Check.LEFT_OUT, self._asked_in, index, "answer", concluded.held)
             else:
                 self._add(
                     Check.UNANSWERED,
@@ -136,6 +146,8 @@ class _Exchange:
                 )
             return
         given_up = self._given_up
+        if self._lacks(Check.UNANSWERED, place, audience, _ANSWERING, 0):
+            return
         if self._known.by_node[audience].latest < asked.said_at:
             told = (
                 f"the journal given for {audience} says nothing since; it may have been exported "
@@ -155,39 +167,36 @@ class _Exchange:
             )
         self._add(Check.UNANSWERED, place, told, not_shown=(asker, audience))
 
-    def _held_alone(  # noqa: PLR0913 - who holds what of whom
-        self, check: Check, place: Place, what: str, *, holder: str, other: str, index: int
+    def _hold_alone(
+        self, check: Check, journal: int, place: int, what: str, held: Asked | Answered
     ) -> None:
-        """One side holds the other's statement under its seal, and the other's journal does not."""
-        end = self._known.by_node[other]
-        there = Place(end.origin, index)
-        holds = f"{holder} holds this {what} of {other} under its seal"
-        if index >= end.size:
-            self._add(
-                check,
-                place,
-                f"{holds}; the journal of {other} was given only up to {end.size}, export it again",
-                beside=(there,),
-                not_shown=(other,),
-            )
-        elif end.proves(index):
-            self._add(
-                check,
-                place,
-                f"{holds}; the journal that {other} gave, signed by it too, has something else "
-                "there",
-                beside=(there,),
-                at_fault=(other,),
-            )
-        else:
-            self._add(
-                check,
-                place,
-                f"{holds}; the journal given for {other} has something else there, but is not "
-                "what it signed, so anybody may have changed it",
-                beside=(there,),
-                not_shown=(other,),
-            )
+        """One side holds the other's statement under its seal, and the other's journal does not.
+
+        Whether that one was erased or withheld there is found by its commitment.
+        """
+        holder, other = self._known.ends[journal].node, held.speaker
+        slip = AloneSlip(
+            check.value,
+            place,
+            what,
+            holder,
+            other,
+            held.index,
+            self._told.get((other, holder), ""),
+            self._let_go.get(holder, -1),
+        )
+        self._written.add(Address(Kind.GONE, held.commitment, 2, journal, place), slip)
+
+    def _lacks(
+        self, check: Check, place: Place, node: str, kinds: Sequence[int], since: int
+    ) -> bool:
+        """Tell whether what is looked for may be among what a node's journal does not give."""
+        end = self._known.by_node[node]
+        why = end.lacks(kinds, since, end.size)
+        if why:
+            sentence = f"what {node} says of it may be among what was {why} there"
+            self._findings.recur(Finding(check, Verdict.INDETERMINATE, place, sentence))
+        return bool(why)
 
     # --- both sides have something ---------------------------------------------------------
 
@@ -210,13 +219,14 @@ class _Exchange:
             self._compare_clocks(place, asked, taken.said, self._concluded.concluded)
             first = taken
         elif self._given_up is None:
-            self._add(
-                Check.UNANSWERED,
-                place,
-                f"{audience} has an answer, and {asked.speaker} has not settled the question",
-                beside=(beside,),
-                not_shown=(asked.speaker, audience),
-            )
+            if not self._lacks(Check.UNANSWERED, place, asked.speaker, _SETTLING, asked.index):
+                self._add(
+                    Check.UNANSWERED,
+                    place,
+                    f"{audience} has an answer, and {asked.speaker} has not settled the question",
+                    beside=(beside,),
+                    not_shown=(asked.speaker, audience),
+                )
         else:
             self._add(
                 Check.UNANSWERED,
@@ -254,9 +264,7 @@ class _Exchange:
         wanted = concluded.answer if held is None or not slip.sealed else held.commitment
         meant = next((one for one in answers if one.said.commitment == wanted), None)
         if meant is None and held is not None and slip.sealed:
-            self._held_alone(
-                Check.LEFT_OUT, here, "answer", holder=asker, other=audience, index=held.index
-            )
+            self._hold_alone(Check.LEFT_OUT, self._asked_in, concluded.index, "answer", held)
             return answers[0]
         if meant is None:
             self._add(

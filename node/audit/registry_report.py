@@ -20,13 +20,20 @@ from node.audit.known import Known
 from node.audit.slips import (
     Address,
     AwardSlip,
+    ChangeSlip,
     CredentialSlip,
     Group,
-    StatusSlip,
     UseSlip,
 )
 from node.model.credential import Credential
 from node.model.decide import Consent
+from node.model.statement import (
+    CredentialAmended,
+    CredentialRegistered,
+    CredentialRenewed,
+    CredentialSuperseded,
+    StatusChanged,
+)
 from node.model.trust_entries import day_start
 
 BURST_LEAST: Final = 50
@@ -86,21 +93,35 @@ class CredentialHistory:
         if before is None:
             self._judge_date(address, slip, place)
             return
+        self._credential = before
+        self._restated(place, slip.said_at, slip.credential)
+
+    def _restated(self, place: Place, said_at: int, credential: Credential) -> None:
+        before, self._credential = self._credential, credential
         changed = [
             name
-            for name in before.__struct_fields__
-            if getattr(before, name) != getattr(slip.credential, name)
+            for name in credential.__struct_fields__
+            if before is not None and getattr(before, name) != getattr(credential, name)
         ]
         if changed:
             words = ", ".join(changed)
-            grave = len(_GRAVE.intersection(changed))
-            self._edited(place, slip.said_at, f"changes {words}", grave)
+            self._edited(place, said_at, f"changes {words}", len(_GRAVE.intersection(changed)))
 
-    def change(self, address: Address, slip: StatusSlip) -> None:
-        """Take a change of status."""
+    def change(self, address: Address, slip: ChangeSlip) -> None:
+        """Take an event after the registration."""
         place = self._known.place(address.journal, slip.index)
-        changed = f"changes the status to {slip.changed.status.name.lower()}"
-        self._edited(place, slip.said_at, changed, 0)
+        match slip.event:
+            case StatusChanged(status=status):
+                self._edited(place, slip.said_at, f"changes the status to {status.name.lower()}", 0)
+            case CredentialSuperseded():
+                self._edited(place, slip.said_at, "changes the status to superseded", 0)
+            case CredentialRenewed():
+                self._edited(place, slip.said_at, "changes expires_on", 0)
+            case (
+                CredentialRegistered(credential=credential)
+                | CredentialAmended(credential=credential)
+            ):
+                self._restated(place, slip.said_at, credential)
 
     def use(self, address: Address, slip: UseSlip) -> None:
         """Take an answer about it."""

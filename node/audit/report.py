@@ -49,12 +49,14 @@ class Told(Struct, frozen=True):
         directories: those of the paths that are data directories of nodes.
         roots: of the federations' roots; none where the data directories' own count.
         late_after_days: how long after its date an award may enter the registry.
+        identities: files with what opens the packs that are encrypted.
     """
 
     paths: Sequence[str]
     directories: frozenset[str]
     roots: Sequence[str]
     late_after_days: int
+    identities: Sequence[str] = ()
 
 
 def render_report(found: Found, told: Told) -> dict[str, Any]:
@@ -84,7 +86,8 @@ def render_report(found: Found, told: Told) -> dict[str, Any]:
 def commands(finding: Finding, found: Found, told: Told) -> list[str]:
     """Return the commands that make a finding again and show the entries that it names."""
     listed = " ".join(map(quote, told.paths))
-    roots = "".join(f" --root {quote(root)}" for root in told.roots)
+    opened = "".join(f" --identity {quote(one)}" for one in told.identities)
+    roots = "".join(f" --root {quote(root)}" for root in told.roots) + opened
     if finding.check in _RECONCILED:
         command = f"symbolon audit reconcile {listed}{roots}"
     elif finding.check in _OF_THE_REGISTRY:
@@ -105,7 +108,8 @@ def _show(path: str, index: int, told: Told) -> str:
     which = f"--from {index} --limit 1 --content"
     if path in told.directories:
         return f"symbolon --data {quote(path)} journal show {which} --for audit"
-    return f"symbolon audit show {quote(path)} {which}"
+    opened = "".join(f" --identity {quote(one)}" for one in told.identities)
+    return f"symbolon audit show {quote(path)} {which}{opened}"
 
 
 def plots(found: Found) -> tuple[int, int, list[Plot]]:

@@ -8,6 +8,7 @@ with the journals nor with what they hold.
 A slip is its length, its address (what sorts it) and its content, a message of MessagePack.
 """
 
+import os
 import struct
 import tempfile
 from array import array
@@ -19,12 +20,15 @@ from typing import BinaryIO, Final, NamedTuple, Self
 from zlib import crc32
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from msgspec import Struct
 
 from node.audit.exchange import Answered, Asked, Concluded
 from node.errors import Code
+from node.model.case_bodies import CaseStep
 from node.model.credential import Credential
 from node.model.decide import Consent
+from node.model.history import number_of
 from node.model.statement import (
     Answer,
     Body,
@@ -32,7 +36,8 @@ from node.model.statement import (
     ConsentGiven,
     CredentialRegistered,
     Query,
-    StatusChanged,
+    RegistryEvent,
+    TrustReference,
 )
 from node.model.trust import Agreement
 
@@ -56,9 +61,15 @@ class Kind(IntEnum):
     SHARE_CODE = 4  # by the share code's digest, in one journal
     ISSUER = 5  # by the issuer, in one journal
     CREDENTIAL = 6  # by the credential's number, in one journal; after the share codes
+    ABSENT = 7  # by node and index, in one journal: what is not in the file, and what was erased
+    CASE = 9  # by the case's id, in one journal
+    GONE = 8  # by commitment, over all journals; after the exchanges and what is absent
 
 
-_OF_ONE_JOURNAL: Final = frozenset({Kind.SHARE_CODE, Kind.ISSUER, Kind.CREDENTIAL})
+_OF_ONE_JOURNAL: Final = frozenset(
+    {Kind.SHARE_CODE, Kind.ISSUER, Kind.CREDENTIAL, Kind.ABSENT, Kind.CASE}
+)
+_LATER: Final = frozenset({Kind.CREDENTIAL, Kind.GONE})
 _SHARED_SIZE_BYTES: Final = 1 + 32  # of an address: kind and key
 _ALONE_SIZE_BYTES: Final = 1 + 32 + 1 + 2  # and the journal, behind the rank
 
@@ -146,8 +157,9 @@ class UseSlip(Struct, frozen=True, gc=False, array_like=True, tag=11):
 
     Attributes:
         agreement: in force then, as the query names it.
-        judged: whether the trust list is there to decide it again with.
+        trust: the trust list that it was decided under, None where that is not there.
         consent: what the journal says of the share code, once that is known.
+        given: which entry gave it, counted as they stand.
     """
 
     index: int
@@ -156,8 +168,9 @@ class UseSlip(Struct, frozen=True, gc=False, array_like=True, tag=11):
     query: Query
     answer: Answer
     agreement: Agreement | None
-    judged: bool
+    trust: TrustReference | None
     consent: Consent | None = None
+    given: int = 0
 
 
 class CredentialSlip(Struct, frozen=True, gc=False, array_like=True, tag=12):
@@ -168,12 +181,12 @@ class CredentialSlip(Struct, frozen=True, gc=False, array_like=True, tag=12):
     credential: Credential
 
 
-class StatusSlip(Struct, frozen=True, gc=False, array_like=True, tag=13):
-    """The status of a credential changed."""
+class ChangeSlip(Struct, frozen=True, gc=False, array_like=True, tag=13):
+    """Something of a credential changed, or is about to."""
 
     index: int
     said_at: int
-    changed: StatusChanged
+    event: RegistryEvent
 
 
 class AwardSlip(Struct, frozen=True, gc=False, array_like=True, tag=14):
@@ -181,6 +194,95 @@ class AwardSlip(Struct, frozen=True, gc=False, array_like=True, tag=14):
 
     index: int
     said_at: int
+
+
+class AbsentSlip(Struct, frozen=True, gc=False, array_like=True, tag=15):
+    """An entry within the grant whose statement is not in the file."""
+
+    index: int
+    commitment: bytes
+
+
+class ErasedSlip(Struct, frozen=True, gc=False, array_like=True, tag=16):
+    """The erasure at `by` says that the entry at `index` is gone."""
+
+    by: int
+    index: int
+    kind: int
+    rule: str
+    authority: str
+
+
+class GoneSlip(Struct, frozen=True, gc=False, array_like=True, tag=17):
+    """An entry stands here by its commitment only.
+
+    `rule` is that of its erasure, empty where it was not granted.
+    """
+
+    index: int
+    rule: str
+
+
+class SettlesSlip(Struct, frozen=True, gc=False, array_like=True, tag=18):
+    """A conclusion, or the word that no answer came, to a query that is not in its journal."""
+
+    index: int
+    concludes: bool
+
+
+class AloneSlip(Struct, frozen=True, gc=False, array_like=True, tag=19):
+    """What one side holds under the other's seal, and the other's journal as given does not say.
+
+    Attributes:
+        check: whose finding it is.
+        place: index of the entry that rests on it.
+        what: question or answer.
+        holder: node that holds it.
+        other: node that said it.
+        index: where the other says it.
+        told: in words, how the holder knows that the other erased it; empty where nothing shows it.
+        let_go: index at which the holder says that it has erased it, -1 where it does not.
+    """
+
+    check: str
+    place: int
+    what: str
+    holder: str
+    other: str
+    index: int
+    told: str
+    let_go: int
+
+
+class ToldSlip(Struct, frozen=True, gc=False, array_like=True, tag=20):
+    """A request to erase an exchange: to a peer, or where it was `received`, by that peer."""
+
+    peer: str
+    received: bool = False
+
+
+class LetGoSlip(Struct, frozen=True, gc=False, array_like=True, tag=21):
+    """The acknowledgement at `index` says that an exchange was erased."""
+
+    index: int
+
+
+class StepSlip(Struct, frozen=True, gc=False, array_like=True, tag=22):
+    """A step of a case, said here or received; `number` is its place as this entry has it."""
+
+    index: int
+    commitment: bytes
+    speaker: str
+    said_at: int
+    step: CaseStep
+    number: int
+
+
+class PlacedSlip(Struct, frozen=True, gc=False, array_like=True, tag=23):
+    """The other node gave an own step of a case its place."""
+
+    commitment: bytes
+    number: int
 
 
 Slip = (
@@ -196,8 +298,17 @@ Slip = (
     | ConsentEndSlip
     | UseSlip
     | CredentialSlip
-    | StatusSlip
+    | ChangeSlip
     | AwardSlip
+    | AbsentSlip
+    | ErasedSlip
+    | GoneSlip
+    | SettlesSlip
+    | AloneSlip
+    | ToldSlip
+    | LetGoSlip
+    | StepSlip
+    | PlacedSlip
 )
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -210,8 +321,9 @@ def event_slip(index: int, said_at: int, event: Body) -> tuple[Kind, bytes, Slip
         case CredentialRegistered(credential=credential):
             slip = CredentialSlip(index, said_at, credential)
             return Kind.CREDENTIAL, text_key(credential.number), slip
-        case StatusChanged():
-            return Kind.CREDENTIAL, text_key(event.number), StatusSlip(index, said_at, event)
+        case _ if isinstance(event, RegistryEvent):
+            change = ChangeSlip(index, said_at, event)
+            return Kind.CREDENTIAL, text_key(number_of(event)), change
         case ConsentGiven():
             return Kind.SHARE_CODE, event.code_digest, ConsentSlip(index, said_at, event)
         case ConsentEnded():
@@ -255,10 +367,10 @@ def read_place_key(key: bytes) -> tuple[str, int]:
 
 
 class Written:
-    """Slips as they are written, by pile; those about credentials go to piles of their own."""
+    """Slips as they are written, by pile; those for later go to piles of their own."""
 
     def __init__(self, piles: int) -> None:
-        """Write for so many piles, and as many again about credentials."""
+        """Write for so many piles, and as many again for later."""
         self._piles = piles
         self.by_pile: dict[int, bytearray] = {}
 
@@ -266,7 +378,7 @@ class Written:
         """Write a slip."""
         content = _ENCODER.encode(slip)
         pile = crc32(address.key) % self._piles
-        if address.kind == Kind.CREDENTIAL:
+        if address.kind in _LATER:
             pile += self._piles
         written = self.by_pile.get(pile)
         if written is None:
@@ -311,17 +423,19 @@ def _read(piece: bytes) -> tuple[Address, Slip]:
 class Piles:
     """Slips of many parts by pile, in memory while they are few, else in a temporary file.
 
-    The file has no name, so nothing of it is left wherever this ends.
+    The file has no name, so nothing of it is left wherever this ends; and what stands in it is
+    encrypted with a key that is nowhere else than here, since packs come encrypted.
     """
 
     def __init__(self, count: int) -> None:
-        """Begin with so many empty piles, and as many again about credentials."""
+        """Begin with so many empty piles, and as many again for later."""
         self._held: dict[int, bytearray] = {}
         self._held_bytes = 0
         self._file: BinaryIO | None = None
         self._end = 0
         self._runs: dict[int, array[int]] = {}  # offset and size in the file, one after another
         self._count = count
+        self._key = algorithms.AES(os.urandom(32))
 
     def __enter__(self) -> Self:
         """Return the piles; what they keep on disk is gone in the end."""
@@ -343,9 +457,9 @@ class Piles:
         if self._held_bytes > _HELD_MAX_BYTES:
             self._write()
 
-    def take(self, *, credentials: bool) -> Iterator[bytes]:
-        """Yield each pile, those about credentials or the others, and forget it."""
-        first = self._count if credentials else 0
+    def take(self, *, later: bool) -> Iterator[bytes]:
+        """Yield each pile, those for later or the others, and forget it."""
+        first = self._count if later else 0
         for pile in range(first, first + self._count):
             held = self._held.pop(pile, bytearray())
             self._held_bytes -= len(held)
@@ -357,14 +471,18 @@ class Piles:
             return
         for at in range(0, len(runs), 2):
             self._file.seek(runs[at])
-            yield self._file.read(runs[at + 1])
+            yield self._crypt(runs[at], self._file.read(runs[at + 1]))
+
+    def _crypt(self, at: int, data: bytes | bytearray) -> bytes:
+        """Encrypt or decrypt what stands at an offset; its counters are no other run's."""
+        return Cipher(self._key, modes.CTR(at.to_bytes(16))).encryptor().update(data)
 
     def _write(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="symbolon-audit-")  # noqa: SIM115 - ours
         self._file.seek(self._end)
         for pile, data in self._held.items():
-            self._file.write(data)
+            self._file.write(self._crypt(self._end, data))
             self._runs.setdefault(pile, array("Q")).extend((self._end, len(data)))
             self._end += len(data)
         self._held.clear()

@@ -3,6 +3,7 @@
 The tree grows from the entries, every checkpoint is compared with it, and times do not go back.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +14,11 @@ from node.audit.parts import Adoption
 from node.errors import Code, Refusal
 from node.model.merkle import HASH_SIZE_BYTES, Tree
 from node.model.note import Checkpoint
+from node.model.statement import Grant
 from node.wire.export import Header
+
+COSIGNED_WITHIN_US: Final = 10 * 60 * 1_000_000
+"""How long the newest entries of a journal may wait for their witnesses unremarked."""
 
 BACKWARDS_MAX_US: Final = 60 * 1_000_000
 """How far a node's clock may step back between entries."""
@@ -29,6 +34,8 @@ class End(Struct, frozen=True):
         unattributed: the first answer that spends a share code not known; None for none.
         adoptions: of trust lists, in order.
         ordered: whether every entry stands at its index.
+        grant: what the file was to hold; None for all.
+        erased: of which kind erasures name what, at which first and last index.
     """
 
     node: str
@@ -39,10 +46,82 @@ class End(Struct, frozen=True):
     unattributed: int | None
     adoptions: tuple[Adoption, ...]
     ordered: bool
+    grant: Grant | None
+    erased: dict[int, tuple[int, int]]
 
     def proves(self, index: int) -> bool:
         """Tell whether what stands at an index is what the node itself signed there."""
         return self.ordered and index < self.covered
+
+    def is_withheld(self, index: int) -> bool:
+        """Tell whether an index is outside the grant's range."""
+        return self.grant is not None and not self.grant.start <= index < self.grant.end
+
+    def is_granted(self, index: int, kind: int) -> bool:
+        """Tell whether the grant covers a statement of a kind at an index."""
+        if self.grant is None:
+            return True
+        return not self.is_withheld(index) and kind in (self.grant.kinds or (kind,))
+
+    def may_withhold(self) -> bool:
+        """Tell whether entries within the grant's range may be withheld by their kind."""
+        return self.grant is not None and bool(self.grant.kinds)
+
+    def lacks(self, kinds: Iterable[int], since: int, before: int) -> str:
+        """Say why entries of some kinds may be missing from an index on and before another.
+
+        Returns `withheld`, `erased`, or nothing where none can be missing.
+        """
+        if since >= before:
+            return ""
+        if self.grant is not None:
+            start, end = self.grant.start, self.grant.end
+            by_kind = bool(self.grant.kinds) and not set(kinds) <= set(self.grant.kinds)
+            if since < start or before > end or by_kind:
+                return "withheld"
+        for kind in kinds:
+            first, last = self.erased.get(kind, (0, -1))
+            if first < before and last >= since:
+                return "erased"
+        return ""
+
+
+class Witnesses:
+    """Follows which checkpoints of a journal its witnesses have cosigned; not a value."""
+
+    def __init__(self, origin: str, findings: Findings) -> None:
+        """Begin with none."""
+        self._origin = origin
+        self._findings = findings
+        self._newest: Signed | None = None
+        self._cosigned = 0
+        self._bare_since: int | None = None
+
+    def follow(self, signed: Signed, said_at: int) -> None:
+        """Take a checkpoint that holds; `said_at` is when the last statement under it was said."""
+        count, required = signed.cosigned
+        self._newest = signed
+        if count >= required > 0:
+            self._cosigned += 1
+            self._bare_since = None
+            self._findings.passed(Check.WITNESSES)
+        elif self._bare_since is None:
+            self._bare_since = said_at
+
+    def finish(self, latest: int) -> None:
+        """Say where witnesses are missing that have had the time to cosign."""
+        newest, since = self._newest, self._bare_since
+        if newest is None or since is None or not newest.cosigned[1]:
+            return
+        if self._cosigned and latest - since <= COSIGNED_WITHIN_US:
+            return
+        count, required = newest.cosigned
+        self._findings.undetermined(
+            Check.WITNESSES,
+            Place(self._origin, max(newest.declared - 1, 0)),
+            f"{required} witnesses are required, and {count} have cosigned the newest checkpoint; "
+            + (f"{self._cosigned} before it carry as many" if self._cosigned else "none before it"),
+        )
 
 
 class Spine:
@@ -70,6 +149,11 @@ class Spine:
         self._conclusions = 0
         self._adoptions: list[Adoption] = []
         self._ordered = True
+        self._grant = header.grant
+        self._access = header.access
+        self._has_access = False
+        self._erased: dict[int, tuple[int, int]] = {}
+        self._witnesses = Witnesses(header.origin, findings)
         self.size = 0
         self.entries = 0
         self.covered = 0
@@ -77,6 +161,7 @@ class Spine:
 
     def follow(self, part: Examined) -> None:
         """Take the next part."""
+        latest = self._latest
         self._follow_times(part)
         self._adoptions += part.adoptions
         hashes = part.leaves
@@ -87,9 +172,15 @@ class Spine:
         done = 0
         for signed in part.signed:
             self._tree.extend(leaves[done : signed.after])
+            latest = max(latest, *part.said_at[done : signed.after], UNREADABLE)
             done = signed.after
-            self._compare(signed)
+            if self._compare(signed):
+                self._witnesses.follow(signed, latest)
         self._tree.extend(leaves[done:])
+        self._has_access |= part.has_access
+        for kind, (first, last) in part.erased.items():
+            known = self._erased.get(kind, (first, last))
+            self._erased[kind] = min(first, known[0]), max(last, known[1])
         self.entries += len(leaves)
         self.size = part.size
         self._answers += part.answers
@@ -105,6 +196,13 @@ class Spine:
                 Place(self._origin, self._broken_at),
                 f"from here on, {self._not_compared} checkpoints cannot be compared: the entries "
                 "before are not what was signed",
+            )
+        self._witnesses.finish(self._latest)
+        if self._grant is not None and not self._has_access:
+            self._findings.failed(
+                Check.GRANT,
+                Place(self._origin, self._access),
+                "the entry that journals what was granted is not in the file",
             )
         last_size = self._last_size or 0
         if self._last_size is not None and last_size >= self.size:
@@ -129,6 +227,8 @@ class Spine:
             self._unattributed,
             tuple(self._adoptions),
             self._ordered,
+            self._grant,
+            self._erased,
         )
 
     def _follow_times(self, part: Examined) -> None:
@@ -151,13 +251,13 @@ class Spine:
             held += 1
         self._findings.passed(Check.TIME_ORDER, held)
 
-    def _compare(self, signed: Signed) -> None:
-        """Compare a checkpoint with the tree of the entries before it."""
+    def _compare(self, signed: Signed) -> bool:
+        """Compare a checkpoint with the tree of the entries before it; tell whether it is its."""
         place = Place(self._origin, max(signed.declared - 1, 0))
         self._check_order(signed, place)
         checkpoint = signed.checkpoint
         if checkpoint is None:
-            return
+            return False
         if checkpoint.size != signed.declared:
             self._findings.failed(
                 Check.CHECKPOINT_ROOT,
@@ -171,13 +271,14 @@ class Spine:
         elif self._broken_at is not None:
             self._not_compared += 1
         else:
-            self._compare_root(checkpoint, signed, place)
+            return self._compare_root(checkpoint, signed, place)
+        return False
 
-    def _compare_root(self, checkpoint: Checkpoint, signed: Signed, place: Place) -> None:
+    def _compare_root(self, checkpoint: Checkpoint, signed: Signed, place: Place) -> bool:
         if checkpoint.size == self._tree.size and checkpoint.root == self._tree.root():
             self._findings.passed(Check.CHECKPOINT_ROOT)
             self.covered = checkpoint.size
-            return
+            return True
         self._broken_at = signed.size
         self._findings.failed(
             Check.CHECKPOINT_ROOT,
@@ -185,6 +286,7 @@ class Spine:
             f"from here up to {signed.size - 1}, the entries are not those that the node signed "
             f"in its checkpoint of size {checkpoint.size}",
         )
+        return False
 
     def _check_order(self, signed: Signed, place: Place) -> None:
         faults, declared = [], signed.declared

@@ -11,9 +11,15 @@ import typer
 
 from node import __version__
 from node.cli import (
+    agreement_commands,
     ask_command,
     audit_commands,
+    case_commands,
+    database_commands,
+    document_commands,
     evidence_commands,
+    follow_commands,
+    holder_commands,
     join_command,
     journal_commands,
     key_commands,
@@ -79,14 +85,20 @@ node_commands.register(app)
 join_command.register(app)
 renewal_commands.register(app)
 trust_commands.register(app)
+agreement_commands.register(app)
 registry_commands.register(app)
 share_commands.register(app)
+holder_commands.register(app)
 key_commands.register(app)
 ask_command.register(app)
+follow_commands.register(app)
 proof_commands.register(app)
 audit_commands.register(app)
 evidence_commands.register(app)
+case_commands.register(app)
 journal_commands.register(app)
+database_commands.register(app)
+document_commands.register(app)
 add(app, "demo", demo, "symbolon demo --once")
 
 

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NamedTuple
 
 import typer
 
 from node.cli.context import Json, add, add_group, own_root, read_root, replace_file
+from node.cli.journal_reading import reader
 from node.cli.output import columns, give, in_words, moment, progress
+from node.cli.pack_command import make_identity, pack_journal
 from node.cli.verdicts import end_with, show_report
 from node.errors import Code, Refusal
 
@@ -22,20 +24,34 @@ if TYPE_CHECKING:
     from node.audit.pools import OpenPool
     from node.model.statement import Statement
     from node.wire.export import Record
+    from node.wire.pack import Identity
 
 _ROOT_HELP: Final = "The federation's root (root.json) that you trust. May be given more than once."
+_MISSING: Final = "erased, or not granted"
+_NODES_MIN: Final = 2  # one has nothing to be compared with
 _INLINE_SIZE_MAX_BYTES: Final = 8 << 20  # of so little, one process is done before others start
 
 Paths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PATH…", exists=True, help="Exported journals, or data directories of nodes."
+        metavar="PATH…",
+        exists=True,
+        help="Audit packs, exported journals, or data directories of nodes.",
     ),
 ]
 Roots = Annotated[list[Path] | None, typer.Option("--root", dir_okay=False, help=_ROOT_HELP)]
 Check = Annotated[
     str | None,
     typer.Option("--check", help="List only the findings of this check; the verdict is of all."),
+]
+Identities = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--identity",
+        dir_okay=False,
+        exists=True,
+        help="The auditor's identity file, for packs that are encrypted. May be repeated.",
+    ),
 ]
 Processes = Annotated[
     int | None,
@@ -64,6 +80,15 @@ def register(app: typer.Typer) -> None:
     add(audit, "registry", look_at_registry, f"symbolon audit registry {files[20:]} {root}")
     written = "--html report.html --json report.json"
     add(audit, "report", write_report, f"symbolon audit report {files} {root} {written}")
+    pack = "symbolon --data xa audit pack"
+    add(
+        audit,
+        "pack",
+        pack_journal,
+        f"{pack} xa.symbolon-pack --for 'Audit 2026' --from 2026-01-01 --until 2026-07-01",
+        f"{pack} xa.symbolon-pack --for 'Audit 2026' --kind query --kind answer --to age1…",
+    )
+    add(audit, "keygen", make_identity, "symbolon audit keygen auditor.key")
     add(
         audit,
         "show",
@@ -78,6 +103,7 @@ def replay_journals(
     *,
     root: Roots = None,
     check: Check = None,
+    identity: Identities = None,
     processes: Processes = None,
     dask: Dask = None,
     as_json: Json = False,
@@ -87,7 +113,9 @@ def replay_journals(
     Without --root a data directory's own root.json counts. Exit status 0 for PASS, 1 for FAIL,
     4 where a check could not be made.
     """
-    found = _inquire(context, paths, root, ["replay"], _Work(processes, dask), as_json=as_json)
+    found = _inquire(
+        _Asked(context, paths, root, identity, as_json), ["replay"], _Work(processes, dask)
+    )
     _give(found, check, as_json=as_json)
 
 
@@ -97,6 +125,7 @@ def reconcile_journals(
     *,
     root: Roots = None,
     check: Check = None,
+    identity: Identities = None,
     processes: Processes = None,
     dask: Dask = None,
     as_json: Json = False,
@@ -108,9 +137,15 @@ def reconcile_journals(
     own seals show the fault, INDETERMINATE where nothing does. Exit status 0 for PASS, 1 for
     FAIL, 4 for INDETERMINATE.
     """
-    if len(paths) < 2:  # noqa: PLR2004 - one has nothing to be compared with
-        raise Refusal(Code.MALFORMED, "PATH: name the journals of two nodes or more")
-    found = _inquire(context, paths, root, ["reconcile"], _Work(processes, dask), as_json=as_json)
+    too_few = Refusal(Code.MALFORMED, "PATH: name the journals of two nodes or more")
+    if len(paths) < _NODES_MIN:
+        raise too_few
+    found = _inquire(
+        _Asked(context, paths, root, identity, as_json), ["reconcile"], _Work(processes, dask)
+    )
+    journals = found.report.journals
+    if len(journals) == len(paths) and len({one.node for one in journals}) < _NODES_MIN:
+        raise too_few  # what could be read is one node's: nothing was compared
     _give(found, check, as_json=as_json)
 
 
@@ -121,6 +156,7 @@ def look_at_registry(
     root: Roots = None,
     check: Check = None,
     late_after_days: LateAfter = 365,
+    identity: Identities = None,
     processes: Processes = None,
     dask: Dask = None,
     as_json: Json = False,
@@ -132,7 +168,7 @@ def look_at_registry(
     Exit status 0 for PASS, 1 for FAIL, 4 for INDETERMINATE.
     """
     work = _Work(processes, dask, late_after_days)
-    found = _inquire(context, paths, root, ["registry"], work, as_json=as_json)
+    found = _inquire(_Asked(context, paths, root, identity, as_json), ["registry"], work)
     _give(found, check, as_json=as_json)
 
 
@@ -150,6 +186,7 @@ def write_report(
     ] = None,
     root: Roots = None,
     late_after_days: LateAfter = 365,
+    identity: Identities = None,
     processes: Processes = None,
     dask: Dask = None,
 ) -> None:
@@ -168,12 +205,13 @@ def write_report(
         "series",
     ]  # fmt: skip
     work = _Work(processes, dask, late_after_days)
-    found = _inquire(context, paths, root, aims, work, as_json=False)
+    found = _inquire(_Asked(context, paths, root, identity, as_json=False), aims, work)
     told = Told(
         [str(path) for path in paths],
         frozenset(str(path) for path in paths if path.is_dir()),
         [str(path) for path in root or []],
         late_after_days,
+        [str(path) for path in identity or []],
     )
     content = render_report(found, told)
     if html is not None:
@@ -196,39 +234,41 @@ def write_report(
 def show_entries(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An exported journal."),
+        typer.Argument(
+            metavar="FILE", exists=True, dir_okay=False, help="An audit pack or exported journal."
+        ),
     ],
     limit: Annotated[int, typer.Option(min=1, help="How many entries.")] = 20,
     first: Annotated[int, typer.Option("--from", min=0, help="First index.")] = 0,
+    *,
     content: Annotated[
         bool, typer.Option("--content", help="Show what they say, personal data included.")
     ] = False,
+    identity: Identities = None,
     as_json: Json = False,
 ) -> None:
-    """Show entries of an exported journal: index, time, kind and size."""
-    from node.cli.journal_reading import plain
+    """Show entries of a pack or an exported journal: index, time, kind and size."""
+    from node.wire.pack import open_journal
 
-    entries = list(_entries(file, first, limit))
-    listed = [
-        {
-            "index": index,
-            "said_at": moment(statement.said_at),
-            "kind": type(statement.body).__name__,
-            "size_bytes": size_bytes,
-            **({"content": plain(statement)} if content else {}),
-        }
-        for index, size_bytes, statement in entries
-    ]
+    with file.open("rb") as stream, open_journal(stream, _identities(identity or [])) as records:
+        entries = list(_entries(records, first, limit))
+    listed = [_listed(entry, content=content) for entry in entries]
 
     def show(console: "Console") -> None:
         rows = [
-            (index, in_words(statement.said_at), type(statement.body).__name__, size_bytes)
-            for index, size_bytes, statement in entries
+            (
+                entry.at,
+                "" if entry.statement is None else in_words(entry.statement.said_at),
+                _MISSING if entry.statement is None else type(entry.statement.body).__name__,
+                entry.size_bytes or "",
+            )
+            for entry in entries
         ]
         console.print(columns(("Index", "Said", "Kind", "Bytes"), rows))
         if content:
-            for entry in listed:
-                console.print_json(data=entry["content"])
+            for one in listed:
+                if one["content"] is not None:
+                    console.print_json(data=one["content"])
 
     give(as_json, {"entries": listed}, show)
 
@@ -257,29 +297,33 @@ class _Work:
         return pools.processes(self._processes or (1 if small else pools.cores()))
 
 
-def _inquire(
-    context: typer.Context,
-    paths: Sequence[Path],
-    named: Sequence[Path] | None,
-    aims: Sequence[str],
-    work: _Work,
-    *,
-    as_json: bool,
-) -> "Found":
+class _Asked(NamedTuple):
+    """What a command was given to look at."""
+
+    context: typer.Context
+    paths: Sequence[Path]
+    roots: Sequence[Path] | None
+    identities: Sequence[Path] | None
+    as_json: bool
+
+
+def _inquire(asked: _Asked, aims: Sequence[str], work: _Work) -> "Found":
     from node.audit.examined import Aim
     from node.audit.inquest import inquire
 
-    roots = _roots(context, paths, named or [])
+    paths = asked.paths
+    roots = _roots(asked.context, paths, asked.roots or [])
+    identities = _identities(asked.identities or [])
     live = [path.is_dir() for path in paths]
     pool = work.pool(paths)
 
     async def session() -> "Found":
         async with AsyncExitStack() as stack:
             journals: list[Journal] = [
-                await _live(path, stack) if is_live else stack.enter_context(path.open("rb"))
+                await _live(path, aims, stack) if is_live else _open(path, identities, stack)
                 for path, is_live in zip(paths, live, strict=True)
             ]
-            told = stack.enter_context(progress(as_json))
+            told = stack.enter_context(progress(asked.as_json))
             return inquire(
                 journals,
                 roots,
@@ -290,6 +334,25 @@ def _inquire(
             )
 
     return asyncio.run(session())
+
+
+def _identities(files: Sequence[Path]) -> "list[Identity]":
+    if not files:
+        return []
+    from node.wire.pack import read_identities
+
+    found: list[Identity] = []
+    for file in files:
+        found += read_identities(file.read_text(encoding="utf-8", errors="replace"))
+    return found
+
+
+def _open(path: Path, identities: "Sequence[Identity]", stack: AsyncExitStack) -> "BinaryIO":
+    """Open a pack or an exported journal."""
+    from node.wire.pack import open_journal
+
+    stream = stack.enter_context(path.open("rb"))
+    return stack.enter_context(open_journal(stream, identities))
 
 
 def _give(found: "Found", check: str | None, *, as_json: bool) -> None:
@@ -326,26 +389,55 @@ def _roots(context: typer.Context, paths: Sequence[Path], named: Sequence[Path])
     return list(dict.fromkeys(map(read_root, files)))
 
 
-async def _live(path: Path, stack: AsyncExitStack) -> "Iterator[Record]":
-    """Open the journal of a data directory for reading."""
+async def _live(path: Path, aims: Sequence[str], stack: AsyncExitStack) -> "Iterator[Record]":
+    """Open the journal of a data directory for reading; that somebody does is journalled first."""
     from node import assembly
+    from node.model.statement import AccessKind
     from node.settings import load
 
     opened = await stack.enter_async_context(assembly.opened_node(path, load(path)))
+    await assembly.adopt_or_restore_list(opened)
+    ground = f"audit on this machine: {', '.join(aims)}"
+    await opened.looking.begin(AccessKind.FOUND, reader(""), ground)
     await opened.ledger.sign_head()
     return opened.ledger.records()
 
 
-def _entries(file: Path, start: int, limit: int) -> "Iterator[tuple[int, int, Statement]]":
-    from node.wire.codec import decode_statement
-    from node.wire.export import Entry, read_records
+class _Shown(NamedTuple):
+    """An entry of a file; its statement is None where it stands by its commitment only."""
 
-    with file.open("rb") as stream:
-        for record in read_records(stream):
-            if isinstance(record, Entry) and record.index >= start:
-                if record.index >= start + limit:
-                    return
-                yield record.index, len(record.statement), decode_statement(record.statement)
+    at: int
+    size_bytes: int
+    statement: "Statement | None"
+
+
+def _entries(stream: "BinaryIO", start: int, limit: int) -> Iterator[_Shown]:
+    from node.wire.codec import decode_statement
+    from node.wire.export import Commitments, Entry
+    from node.wire.export_reading import read_records
+
+    for record in read_records(stream):
+        if isinstance(record, Commitments):
+            for index in range(max(record.start, start), min(record.end, start + limit)):
+                yield _Shown(index, 0, None)
+        elif isinstance(record, Entry) and record.index >= start:
+            if record.index >= start + limit:
+                return
+            size_bytes = len(record.statement)
+            yield _Shown(record.index, size_bytes, decode_statement(record.statement))
+
+
+def _listed(entry: _Shown, *, content: bool) -> dict[str, Any]:
+    from node.cli.journal_reading import plain
+
+    said = entry.statement
+    return {
+        "index": entry.at,
+        "said_at": None if said is None else moment(said.said_at),
+        "kind": None if said is None else type(said.body).__name__,
+        "size_bytes": entry.size_bytes,
+        **({"content": None if said is None else plain(said)} if content else {}),
+    }
 
 
 def _write(file: Path, content: bytes) -> None:

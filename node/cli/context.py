@@ -66,6 +66,12 @@ def caller(context: typer.Context) -> Caller:
     return found
 
 
+def read_bounded(file: Path, size_max_bytes: int) -> bytes:
+    """Return a file's content; of a larger one, as much as shows whoever reads it that it is."""
+    with file.open("rb") as stream:
+        return stream.read(size_max_bytes + 1)
+
+
 def settings_of(context: typer.Context) -> tuple[Path, "Settings"]:
     """Return the node's data directory and its settings."""
     from node.settings import load

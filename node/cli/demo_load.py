@@ -19,7 +19,8 @@ from node.cli.demo_federation import NationalNode
 from node.model.credential import Credential, Field, Status
 from node.model.share_code import ShareCode
 from node.model.statement import Purpose
-from node.wire.sheets import open_sheet, parse_credential
+from node.wire.rows import parse_credential
+from node.wire.sheets import open_sheet
 
 QUESTIONS: Final = 1_000
 USES: Final = 5

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.context import Json, Root, act, add, add_group, own_root, read_root, replace_file
+from node.cli.context import (
+    Json,
+    Root,
+    act,
+    add,
+    add_group,
+    own_root,
+    read_bounded,
+    read_root,
+    replace_file,
+)
 from node.cli.output import columns, give, in_words, moment, pairs
 from node.cli.verdicts import end_with, show_report
 from node.errors import Code, Refusal
@@ -146,8 +156,7 @@ def verify_evidence(
     from node.audit.findings import render_json
     from node.wire.evidence import EVIDENCE_SIZE_MAX_BYTES
 
-    with file.open("rb") as stream:
-        data = stream.read(EVIDENCE_SIZE_MAX_BYTES + 1)
+    data = read_bounded(file, EVIDENCE_SIZE_MAX_BYTES)
     checked = check_evidence(data, read_root(root or own_root(context)))
     facts = checked.facts
     content = {**render_json(checked.report), "facts": None if facts is None else _facts(facts)}

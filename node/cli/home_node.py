@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from node.errors import Code, Refusal
 
 _TIMEOUT_S: Final = 60.0  # the node itself gives up on a silent peer long before
-_RESPONSE_SIZE_MAX_BYTES: Final = 4 << 20
+_RESPONSE_SIZE_MAX_BYTES: Final = 16 << 20
 _PROBLEM_PREFIX: Final = "urn:symbolon:refusal:"
 _NO_SUCH_REFUSAL: Final = "--node-url: what answered there is no Symbolon node"
 
@@ -61,6 +61,22 @@ class HomeNode:
         """Return the receipt of an answered verification; refuses as `ask` does."""
         return self._call("GET", f"/v1/verifications/{verification_id}/receipt")
 
+    def read(self, path: str) -> dict[str, Any]:
+        """Return what is at a path; refuses as `ask` does."""
+        return self._object(self._call("GET", path))
+
+    def take(self, path: str) -> bytes:
+        """Return the file at a path; refuses as `ask` does."""
+        return self._call("GET", path)
+
+    def send(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send something to a path, and return what comes back; refuses as `ask` does."""
+        return self._object(self._call("POST", path, json.dumps(body, ensure_ascii=False).encode()))
+
+    def end(self, path: str) -> None:
+        """Delete what is at a path; refuses as `ask` does."""
+        self._call("DELETE", path)
+
     def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
@@ -89,7 +105,7 @@ class HomeNode:
             connection.close()
         if len(content) > _RESPONSE_SIZE_MAX_BYTES:
             raise Refusal(Code.PEER_FALSE, _NO_SUCH_REFUSAL)
-        if response.status not in {200, 202}:
+        if response.status not in {200, 201, 202, 204}:
             raise self._refusal(content, response.headers.get("Retry-After", ""))
         return content
 

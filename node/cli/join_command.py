@@ -31,10 +31,12 @@ def join(context: typer.Context, out: Out, as_json: Json = False) -> None:
     description into the trust list; so do it again whenever keys, certificate or address change.
     """
     data, settings = settings_of(context)
-    from node.store.keys import add_witness_keys
+    from node.store.keys import add_witness_keys, read_witness_seeds
 
     require_new(out)
-    add_witness_keys(data / settings.store.keys)  # a node from before there were any has none
+    keys = data / settings.store.keys
+    if not read_witness_seeds(keys):  # a node from before there were any has none
+        add_witness_keys(keys)
     content = write_request(described_now(data, settings), out)
     give(as_json, content, lambda console: show_request(console, content))
 

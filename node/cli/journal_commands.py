@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from node.cli.context import Json, act, add, add_group, replace_file, settings_of
+from node.cli.erase_commands import register_journal
 from node.cli.join_command import described_now
 from node.cli.journal_reading import (
     Ground,
@@ -58,6 +59,7 @@ def register(app: typer.Typer) -> None:
     add(journal, "export", export_journal, f"{own} export /srv/tiles")
     everything = f"{own} export-all xa.symbolon-journal --for 'Audit 2026'"
     add(journal, "export-all", export_all, everything)
+    register_journal(journal)
 
 
 def verify_journal(
@@ -249,7 +251,7 @@ def export_all(
         await node.looking.begin(AccessKind.EXPORTED, reader(role), ground)
         await node.ledger.sign_head()
         with progress(as_json) as told:
-            counted = _Counted(node.ledger.records(), lambda done: told("Entries written", done))
+            counted = Counted(node.ledger.records(), lambda done: told("Entries written", done))
             size_bytes = replace_file(file, lambda fresh: _write(fresh, counted))
         return counted.entries, size_bytes
 
@@ -263,15 +265,17 @@ def export_all(
     )
 
 
-class _Counted:
+class Counted:
     """Records as they pass, their entries counted."""
 
     def __init__(self, records: "Iterable[Record]", told: Callable[[int], None]) -> None:
+        """Tell now and then how many there were."""
         self._records = records
         self._told = told
         self.entries = 0
 
     def __iter__(self) -> "Iterator[Record]":
+        """Yield the records."""
         from node.wire.export import Entry
 
         for record in self._records:

@@ -41,8 +41,21 @@ KindName = Literal[
     "status_changed",
     "share_code_given",
     "share_code_ended",
+    "watch_given",
+    "watch_ended",
+    "contest_raised",
+    "record_exported",
+    "status_notice",
+    "notice_taken",
+    "case_step",
+    "case_received",
+    "case_concluded",
     "trust_adopted",
     "audit_access",
+    "erasure",
+    "erasure_request",
+    "erasure_acknowledged",
+    "erasure_concluded",
 ]
 OutcomeName = Literal[
     "confirmed", "suspended", "revoked", "expired", "superseded", "not_confirmed", "refused"
@@ -117,8 +130,8 @@ def find_entries(
     search = Search(
         credential=credential,
         peer=peer,
-        since=None if since is None else _microseconds(since),
-        until=None if until is None else _microseconds(until),
+        since=None if since is None else microseconds(since),
+        until=None if until is None else microseconds(until),
         kind=None if kind is None else KINDS[kind],
         outcome=None if outcome is None else Outcome[outcome.upper()],
     )
@@ -216,7 +229,7 @@ async def _begin(
     await node.looking.begin(kind, reader(role), ground, wanted)
 
 
-def _microseconds(at: datetime) -> int:
+def microseconds(at: datetime) -> int:
     """Return a time of the command line, which is UTC where it names no zone."""
     zoned = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return int(zoned.timestamp()) * 1_000_000 + zoned.microsecond
@@ -226,6 +239,8 @@ def _listed(entry: "FoundEntry", *, content: bool) -> dict[str, Any]:
     from node.model.search import outcome_of
 
     statement = entry.statement
+    if statement is None or entry.erased is not None:
+        return _listed_erased(entry)
     outcome = outcome_of(statement.body)
     return {
         "index": entry.index,
@@ -238,10 +253,34 @@ def _listed(entry: "FoundEntry", *, content: bool) -> dict[str, Any]:
     }
 
 
+def _listed_erased(entry: "FoundEntry") -> dict[str, Any]:
+    erased = entry.erased
+    return {
+        "index": entry.index,
+        "kind": _kind(entry.kind),
+        "peer": entry.peer,
+        "erased_at": None if erased is None else moment(erased.erased_at),
+        "rule": None if erased is None else erased.rule,
+        "authority": None if erased is None else erased.authority,
+    }
+
+
+def _kind(number: int) -> str:
+    """Return in words what an erased entry had been, as far as its number says."""
+    from node.store.projection import KINDS
+
+    names = [kind.__name__ for kind, numbered in KINDS.items() if numbered == number]
+    return " or ".join(names)
+
+
 def _row(entry: "FoundEntry") -> tuple[object, ...]:
     from node.model.search import outcome_of
 
     statement = entry.statement
+    if statement is None:
+        erased = entry.erased
+        told = "" if erased is None else f"{in_words(erased.erased_at)} under {erased.rule}"
+        return (entry.index, f"erased {told}", _kind(entry.kind), "", entry.peer or "", 0)
     outcome = outcome_of(statement.body)
     return (
         entry.index,
@@ -263,7 +302,7 @@ def _show(console: "Console", entries: "Sequence[FoundEntry]", *, content: bool)
 
 def _line(console: "Console", entry: "FoundEntry", *, content: bool) -> None:
     console.print(*filter(None, map(str, _row(entry))), markup=False)
-    if content:
+    if content and entry.statement is not None:
         console.print_json(data=plain(entry.statement))
 
 

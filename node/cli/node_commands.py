@@ -51,7 +51,8 @@ http = {http}
 endpoint = {endpoint}
 
 [store]
-database = "node.db"
+# A file beside this one, or postgresql://user@host/database?passfile=FILE
+database = {database}
 keys = "keys"
 
 [seals]
@@ -68,6 +69,14 @@ mirrors = {mirrors}
 
 # More tables, with their defaults: [exchange], [quota], [schedule]. See docs/operator.md.
 """
+
+_Origin = Annotated[
+    str,
+    typer.Option(
+        help="Name of the journal; begins with the node's id in small letters and a dot.",
+        show_default="xa.symbolon/journal",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -95,13 +104,14 @@ def init(
     endpoint: Annotated[
         str, typer.Option(help="host:port that peers dial.", show_default="as --grpc")
     ] = "",
-    origin: Annotated[
-        str, typer.Option(help="Name of the journal.", show_default="xa.symbolon/journal")
-    ] = "",
+    origin: _Origin = "",
     mirror: Annotated[
         list[str] | None,
         typer.Option(help="Where trust lists come from; may be given more than once."),
     ] = None,
+    database: Annotated[
+        str, typer.Option(help="File in the data directory, or URL of a PostgreSQL database.")
+    ] = "node.db",
     no_post_quantum: Annotated[
         bool, typer.Option("--no-post-quantum", help="Sign checkpoints without ML-DSA-44.")
     ] = False,
@@ -122,6 +132,7 @@ def init(
     settings = knobs.Settings(
         node=knobs.NodeSettings(node, authority, origin or f"{node.lower()}.symbolon/journal"),
         listen=knobs.ListenSettings(grpc, http, endpoint or grpc),
+        store=knobs.StoreSettings(database),
         seals=knobs.SealSettings(not no_post_quantum),
         trust=knobs.TrustSettings(mirrors=tuple(mirror or ())),
     )
@@ -349,6 +360,7 @@ def _render(settings: "Settings") -> str:
         "grpc": listen.grpc,
         "http": listen.http,
         "endpoint": listen.endpoint,
+        "database": settings.store.database,
         "ml_dsa_44": settings.seals.ml_dsa_44,
         "mirrors": settings.trust.mirrors,
     }

@@ -42,6 +42,7 @@ EXIT_STATUS: Final[dict[Code, int]] = {
     Code.UNAUTHENTICATED: REFUSED,
     Code.UNTRUSTED: REFUSED,
     Code.UNKNOWN: REFUSED,
+    Code.ERASED: REFUSED,
     Code.CONFLICT: REFUSED,
     Code.PEER_FALSE: REFUSED,
     Code.BUSY: NOT_NOW,
@@ -51,7 +52,15 @@ EXIT_STATUS: Final[dict[Code, int]] = {
 }
 
 _WIDE: Final = 400
-_NAMES: Final = {"level_eqf": "EQF level", "level_national": "National level"}
+_NAMES: Final = {
+    "level_eqf": "EQF level",
+    "level_national": "National level",
+    "level_aqrf": "AQRF level",
+    "level_sadcqf": "SADCQF level",
+    "level_cvq": "CVQ level",
+    "esco": "ESCO",
+    "isced_f": "ISCED-F",
+}
 _OF_WORDS: Final = {"award_type", "assessment_method"}
 
 Show = Callable[["Console"], None]
@@ -165,11 +174,12 @@ def words(name: str) -> str:
 
 
 def field_rows(fields: Mapping[str, Any]) -> list[tuple[str, object]]:
-    """Return a credential's fields, without its units, as people read them."""
+    """Return a credential's fields as people read them, a row for each value; not its units."""
     return [
-        (words(name), value.replace("_", " ") if name in _OF_WORDS else value)
+        (words(name), one.replace("_", " ") if name in _OF_WORDS else one)
         for name, value in fields.items()
         if name != "units"
+        for one in (value if isinstance(value, list) else [value])
     ]
 
 

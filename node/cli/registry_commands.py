@@ -1,16 +1,17 @@
 """`registry`: the authority's work on its own credential records."""
 
-import io
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.context import Json, Number, act, add, add_group, replace_file
-from node.cli.output import MALFORMED, NO, columns, field_rows, give, pairs, progress
+from node.cli.context import Json, Number, act, add, add_group
+from node.cli.erase_commands import register_registry
+from node.cli.import_command import import_, opened
+from node.cli.import_documents import import_documents
+from node.cli.label_commands import labelled, register_labels
+from node.cli.life_commands import As, credential_then, person, register_life
+from node.cli.output import field_rows, give, pairs
 from node.errors import Code, Refusal
 
 if TYPE_CHECKING:
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
     from node.assembly import OpenedNode
     from node.flows.ports import Recorded
-    from node.flows.registry import ImportReport, Rejection
-    from node.model.credential import Credential, Status
-
-_SHOWN_MAX: Final = 20
-_STAGES: Final = {"checked": "Rows checked", "written": "Credentials written"}
-
-Ground = Annotated[str, typer.Option(help="Why, in words that the holder will read.")]
+    from node.model.credential import Credential
 
 
 def register(app: typer.Typer) -> None:
@@ -41,69 +36,79 @@ def register(app: typer.Typer) -> None:
         import_,
         "symbolon --data xa registry import credentials.csv --report rejected.csv",
         "symbolon --data xa registry import credentials.json --keep-good",
+        "symbolon --data xa registry import export.csv --mapping ours.toml --dry-run",
+        'symbolon --data xa registry import export.csv --reason "Yearly correction"',
     )
-    add(registry, "show", show, "symbolon --data xa registry show XA-2019-000001")
+    add(
+        registry,
+        "import-documents",
+        import_documents,
+        "symbolon --data xa registry import-documents award.json --mapping badges.toml "
+        "--did-document did.json --dry-run",
+    )
+    add(
+        registry,
+        "show",
+        show,
+        "symbolon --data xa registry show XA-2019-000001",
+        "symbolon --data xa registry show XA-2019-000001 --as-of 2025-12-31 --known-at 2026-06-30",
+    )
     add(registry, "issue", issue, "symbolon --data xa registry issue credential.json")
-    changes = {"revoke": revoke, "suspend": suspend, "reinstate": reinstate}
-    for name, command in changes.items():
-        line = f'symbolon --data xa registry {name} XA-2019-000001 --ground "Decision 14/2026"'
-        add(registry, name, command, line)
+    register_life(registry)
+    register_registry(registry)
+    register_labels(registry)
 
 
-def import_(
+def show(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV or JSON; - for standard input.")
-    ],
-    keep_good: Annotated[
-        bool, typer.Option("--keep-good", help="Take the good rows though others are rejected.")
-    ] = False,
-    report_file: Annotated[
-        Path | None,
-        typer.Option("--report", dir_okay=False, help="Write all rejections here, as CSV."),
-    ] = None,
+    number: Number,
+    as_of: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="What was so then: a day (its end), or 2026-11-23T09:00:00Z.",
+            show_default="now",
+        ),
+    ] = "",
+    known_at: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME|POSITION",
+            help="By what was known then, or what the journal said before that position.",
+            show_default="all that is known",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Bring in records, row by row: all of them or, with --keep-good, those that are right.
+    """Show a credential as the registry holds it: now, or as it was and was known at any time.
 
-    Rows that say what the registry says already change nothing, so a file can be brought in
-    again. Exit status 2 where rejected rows held the file back, 1 where some were left out.
+    With --json it is what 'registry amend' takes.
     """
-    with _opened(file) as stream, progress(as_json) as told:
-        report, took_s = act(
-            context,
-            lambda node: _import(node, file.name, stream, keep_good=keep_good, told=told),
-            stating=True,
-        )
-    if report_file is not None:
-        replace_file(report_file, lambda fresh: _write_report(fresh, report.rejected))
-    give(
-        as_json,
-        {
-            "written": report.written,
-            "accepted": report.accepted,
-            "unchanged": report.unchanged,
-            "rejected_rows": report.rejected_rows,
-            "rejected": [_rejection(rejection) for rejection in report.rejected],
-            "took_s": took_s,
-        },
-        lambda console: _show_report(console, report, report_file),
-    )
-    if not report.written:
-        raise typer.Exit(MALFORMED)
-    if report.rejected:
-        raise typer.Exit(NO)
-
-
-def show(context: typer.Context, number: Number, as_json: Json = False) -> None:
-    """Show a credential as the registry holds it."""
-    credential = act(context, lambda node: node.ledger.credential(number))
-    if credential is None:
-        raise Refusal(Code.UNKNOWN, "NUMBER: the registry holds no such credential")
+    credential, labels = act(context, lambda node: _shown(node, number, as_of, known_at))
     content = _content(credential)
-    rows = field_rows(content)
-    rows += [("Unit", f"{unit['code']} {unit['title']}") for unit in content["units"]]
-    give(as_json, content, lambda console: console.print(pairs(rows)))
+    give(as_json, content, lambda console: console.print(pairs(_rows(content, labels))))
+
+
+async def _shown(
+    node: "OpenedNode", number: str, as_of: str, known_at: str
+) -> "tuple[Credential, dict[str, str]]":
+    if as_of or known_at:
+        credential = await credential_then(node, number, as_of, known_at)
+    else:
+        credential = await node.ledger.credential(number)
+    if credential is None:
+        then = " then" if as_of or known_at else ""
+        raise Refusal(Code.UNKNOWN, f"NUMBER: the registry holds no such credential{then}")
+    return credential, await labelled(node, credential)
+
+
+def _rows(content: dict[str, Any], labels: dict[str, str]) -> list[tuple[str, object]]:
+    """Return what people read: a row for each value, with what a code means beside it."""
+    rows: list[tuple[str, object]] = []
+    for name, value in field_rows(content):
+        meaning = labels.get(str(value))
+        rows.append((name, value if meaning is None else f"{value}  {meaning}"))
+    return rows + [("Unit", f"{unit['code']} {unit['title']}") for unit in content["units"]]
 
 
 def issue(
@@ -111,12 +116,25 @@ def issue(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="JSON of one credential; - for standard input.")
     ],
+    role: As = "registrar",
     as_json: Json = False,
 ) -> None:
     """Enter one credential."""
-    from node.wire.sheets import parse_credential, read_json
+    credential, by = read_credential(file), person(role)
+    recorded = act(context, lambda node: node.registry.issue(credential, by), stating=True)
+    _say(as_json, credential.number, "issued", recorded)
 
-    with _opened(file) as stream:
+
+def read_credential(file: Path) -> "Credential":
+    """Read a file that holds one credential; - is standard input.
+
+    Raises:
+        Refusal: MALFORMED where it holds none, or several.
+    """
+    from node.wire.rows import parse_credential
+    from node.wire.sheets import read_json
+
+    with opened(file) as stream:
         rows = list(read_json(stream))
     if len(rows) != 1:
         raise Refusal(
@@ -125,41 +143,7 @@ def issue(
         )
     for fault in rows[0].faults:
         raise Refusal(Code.MALFORMED, f"{fault.field}: {fault.reason}")
-    credential = parse_credential(rows[0].values)
-    recorded = act(context, lambda node: node.registry.issue(credential), stating=True)
-    _say(as_json, credential.number, "issued", recorded)
-
-
-def revoke(context: typer.Context, number: Number, ground: Ground, as_json: Json = False) -> None:
-    """Revoke a credential, for good."""
-    from node.model.credential import Status
-
-    _change(context, number, Status.REVOKED, ground, as_json)
-
-
-def suspend(context: typer.Context, number: Number, ground: Ground, as_json: Json = False) -> None:
-    """Suspend a credential until it is reinstated or revoked."""
-    from node.model.credential import Status
-
-    _change(context, number, Status.SUSPENDED, ground, as_json)
-
-
-def reinstate(
-    context: typer.Context, number: Number, ground: Ground, as_json: Json = False
-) -> None:
-    """Make a suspended credential count again."""
-    from node.model.credential import Status
-
-    _change(context, number, Status.ACTIVE, ground, as_json)
-
-
-def _change(
-    context: typer.Context, number: str, status: "Status", ground: str, as_json: bool
-) -> None:
-    recorded = act(
-        context, lambda node: node.registry.change_status(number, status, ground), stating=True
-    )
-    _say(as_json, number, status.name.lower(), recorded)
+    return parse_credential(rows[0].values)
 
 
 def _say(as_json: bool, number: str, became: str, recorded: "Recorded") -> None:
@@ -175,100 +159,7 @@ def _say(as_json: bool, number: str, became: str, recorded: "Recorded") -> None:
     give(as_json, content, show_change)
 
 
-async def _import(
-    node: "OpenedNode",
-    name: str,
-    stream: BinaryIO,
-    *,
-    keep_good: bool,
-    told: Callable[[str, int], None],
-) -> "tuple[ImportReport, float]":
-    """Import, and on an interruption undo it: what is being written in its thread gives up.
-
-    Returns the report and the seconds of the import, without the start of the program.
-    """
-    import asyncio
-    from time import perf_counter
-
-    from node.wire.sheets import open_sheet
-
-    interrupted = False
-
-    def tell(stage: str, count: int) -> None:
-        if interrupted:
-            raise KeyboardInterrupt
-        told(_STAGES[stage], count)
-
-    started_s = perf_counter()
-    try:
-        report = await node.registry.import_credentials(
-            open_sheet(name, stream), keep_good=keep_good, progress=tell
-        )
-    except asyncio.CancelledError:
-        interrupted = True
-        raise
-    return report, perf_counter() - started_s
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
-    if str(file) == "-":
-        yield io.BytesIO(sys.stdin.buffer.read())  # before a loop runs, which would hold up Ctrl-C
-        return
-    try:
-        stream = file.open("rb")
-    except OSError as error:
-        raise Refusal(Code.MALFORMED, f"FILE: {file}: {error.strerror}") from None
-    with stream:
-        yield stream
-
-
-def _rejection(rejection: "Rejection") -> dict[str, object]:
-    return {"row": rejection.row, "field": rejection.field, "reason": rejection.reason}
-
-
-def _write_report(path: Path, rejected: "tuple[Rejection, ...]") -> None:
-    import csv
-
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("row", "field", "reason"))
-        writer.writerows((one.row, one.field, one.reason) for one in rejected)
-
-
-def _show_report(console: "Console", report: "ImportReport", report_file: Path | None) -> None:
-    rejected = report.rejected
-    if rejected:
-        rows = [(one.row, one.field, one.reason) for one in rejected[:_SHOWN_MAX]]
-        console.print(columns(("Row", "Field", "Reason"), rows))
-        if len(rejected) > _SHOWN_MAX:
-            console.print(f"  and {len(rejected) - _SHOWN_MAX:,} more\n")
-    counts = (
-        f"{report.accepted:,} new, {report.unchanged:,} unchanged, "
-        f"{report.rejected_rows:,} rejected"
-    )
-    if report.written:
-        end = "the new ones are in the registry" if report.accepted else "nothing to write"
-        console.print(f"[bold green]✓[/] {counts}; {end}")
-    else:
-        console.print(f"[bold red]✗[/] {counts}; nothing was written")
-        console.print("  Mend these rows, or take the others with --keep-good")
-    if report_file is not None:
-        console.print(f"  All rejections: {report_file}", markup=False)
-    elif len(rejected) > _SHOWN_MAX:
-        console.print("  --report FILE writes all of them")
-
-
 def _content(credential: "Credential") -> dict[str, Any]:
-    from enum import IntEnum
+    from node.wire.rows import spell_credential
 
-    import msgspec
-
-    def plain(value: object) -> object:
-        return value.name.lower() if isinstance(value, IntEnum) else value
-
-    content = {
-        field.name: plain(getattr(credential, field.name))
-        for field in msgspec.structs.fields(credential)
-    }
-    return {**content, "units": msgspec.to_builtins(credential.units)}
+    return spell_credential(credential)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from node.model.renewal import Handover
     from node.model.trust import Node
     from node.model.trust_files import NodeFile
-    from node.store.keys import JournalSeeds
+    from node.settings import Settings
+    from node.store.keys import JournalSeeds, WitnessSeeds
+
+    _Seeds = JournalSeeds | WitnessSeeds
 
 _RENEW: Final = "symbolon --data xa certificate renew --out xa.join.json"
 _REASON_LENGTH_MAX: Final = 1_000
@@ -93,6 +96,10 @@ def renew_journal_keys(
     reason: Annotated[
         str, typer.Option(help="Why the old ones are retired; it stands on the trust list.")
     ],
+    witness: Annotated[
+        bool,
+        typer.Option("--witness", help="Instead of these, the keys that cosign peers' journals."),
+    ] = False,
     from_days: FromDays = 3,
     overlap_days: OverlapDays = 7,
     at_once: AtOnce = False,
@@ -106,39 +113,37 @@ def renew_journal_keys(
     """
     from node.assembly import clock
     from node.model.bounds import text
-    from node.model.renewal import with_next_journal_keys
-    from node.store.keys import add_journal_keys, delete_keys
+    from node.model.renewal import with_next_journal_keys, with_next_witness_keys
+    from node.store.keys import add_journal_keys, add_witness_keys, delete_keys
 
     data, settings = settings_of(context)
     require_new(out)
     text(reason, "--reason", _REASON_LENGTH_MAX)
     now = clock()
     handover = _handover(now, from_days, overlap_days, at_once=at_once)
-
-    def lines(seeds: "JournalSeeds") -> list[str]:
-        signers = seeds.signers(settings.node.origin, post_quantum=settings.seals.ml_dsa_44)
-        return [str(signer.verifier) for signer in signers]
+    what = "witness keys" if witness else "journal keys"
 
     async def work(opened: "OpenedNode") -> dict[str, Any]:
-        journal, listed = opened.keys.journal, _listed(opened)
-        if not at_once and not _count(listed, lines(journal[-1]), now):
-            raise _still_under_way("journal key")
-        gone = [seeds for seeds in journal if not _still_signs(listed, lines(seeds), now)]
+        own = opened.keys.witness if witness else opened.keys.journal
+        newest_counts, gone = _look_at(opened, own, now)
+        if not at_once and not newest_counts:
+            raise _still_under_way(what)
         keys = data / settings.store.keys
-        fresh = add_journal_keys(keys)
-        described = with_next_journal_keys(
+        fresh = add_witness_keys(keys) if witness else add_journal_keys(keys)
+        with_next = with_next_witness_keys if witness else with_next_journal_keys
+        described = with_next(
             described_now(data, settings),
-            lines(fresh),
+            _lines(fresh, settings),
             handover,
             reason,
-            [line for seeds in gone for line in lines(seeds)],
+            [line for seeds in gone for line in _lines(seeds, settings)],
         )
         content = _hand_over(data, described, out, handover)
         delete_keys(keys, gone)
         return {**content, "made": fresh.file, "deleted": [seeds.file for seeds in gone]}
 
     content = act(context, work, stating=True)
-    give(as_json, content, lambda console: _show(console, content, "journal keys"))
+    give(as_json, content, lambda console: _show(console, content, what))
 
 
 def show_certificates(context: typer.Context, as_json: Json = False) -> None:
@@ -213,21 +218,35 @@ def _still_under_way(what: str) -> Refusal:
     )
 
 
-def _count(listed: "Node", lines: Sequence[str], at: int) -> bool:
+def _look_at(
+    opened: "OpenedNode", own: "Sequence[_Seeds]", now: int
+) -> "tuple[bool, list[_Seeds]]":
+    """Tell whether the newest of a node's own keys counts, and which sign no more."""
     from node.model.trust_entries import holds
-
-    counting = {
-        str(key.verifier)
-        for key in listed.journal_keys
-        if holds(key.valid_from, key.valid_until, at)
-    }
-    return counting.issuperset(lines)
-
-
-def _still_signs(listed: "Node", lines: Sequence[str], now: int) -> bool:
+    from node.store.keys import WitnessSeeds
     from node.store.own_keys import SIGNS_ON_US
 
-    return _count(listed, lines, now) or _count(listed, lines, now - SIGNS_ON_US)
+    listed = _listed(opened)
+    entries = {str(key.verifier): key for key in (*listed.journal_keys, *listed.witness_keys)}
+
+    def counts(seeds: "_Seeds", at: int) -> bool:
+        found = [entries.get(line) for line in _lines(seeds, opened.settings)]
+        return all(one is not None and holds(one.valid_from, one.valid_until, at) for one in found)
+
+    def signs(seeds: "_Seeds") -> bool:
+        until = now if isinstance(seeds, WitnessSeeds) else now - SIGNS_ON_US
+        return counts(seeds, now) or counts(seeds, until)
+
+    return counts(own[-1], now) if own else False, [one for one in own if not signs(one)]
+
+
+def _lines(seeds: "_Seeds", settings: "Settings") -> list[str]:
+    """Return the keys of some seeds as the trust list holds them."""
+    from node.store.keys import WitnessSeeds
+
+    make = seeds.cosigners if isinstance(seeds, WitnessSeeds) else seeds.signers
+    signers = make(settings.node.origin, post_quantum=settings.seals.ml_dsa_44)
+    return [str(signer.verifier) for signer in signers]
 
 
 def _hand_over(

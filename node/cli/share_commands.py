@@ -2,12 +2,14 @@
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from node.cli.context import Json, Number, act, add, add_group
+from node.cli.context import Json, Number, act, add, add_group, replace_file
 from node.cli.output import columns, give, in_words, moment, pairs
+from node.cli.watch_commands import register_watches
 from node.errors import Code, Refusal
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from node.assembly import OpenedNode
     from node.flows.ports import Recorded
-    from node.model.credential import Field
+    from node.model.credential import Credential, Field
     from node.model.decide import Consent
     from node.model.share_code import ShareCode
 
@@ -48,6 +50,7 @@ def register(app: typer.Typer) -> None:
         "symbolon --data xa share create XA-2019-000001 --purpose employment",
         "symbolon --data xa share create XA-2019-000001 --purpose licensing "
         "--fields title,isco08,level_eqf --uses 3 --days 14 --requester 4711",
+        "symbolon --data xa share create XA-2019-000001 --purpose employment --print code.pdf",
     )
     add(
         share,
@@ -57,6 +60,7 @@ def register(app: typer.Typer) -> None:
         "symbolon --data xa share revoke XA-2019-000001 --id 3f2a9c01b7d4",
     )
     add(share, "list", list_, "symbolon --data xa share list XA-2019-000001")
+    register_watches(share)
 
 
 def read_fields(names: str) -> "tuple[Field, ...]":
@@ -93,14 +97,23 @@ def create(
     requester: Annotated[
         str, typer.Option(help="Register id of the only requester.", show_default="any")
     ] = "",
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--print", dir_okay=False, help="A page for the holder, with a QR: PDF, SVG."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a share code. It is shown once; the node keeps its digest only."""
+    """Make a share code. It is shown once; the node keeps its digest only.
+
+    With --print it is put on a page for the holder too: now or never.
+    """
+    from node.cli.share_sheet import print_sheet, require_sheet
     from node.model.statement import Purpose
 
     shown = read_fields(fields)
+    ending = "" if sheet is None else require_sheet(sheet)
 
-    async def work(node: "OpenedNode") -> "tuple[ShareCode, Consent | None]":
+    async def work(node: "OpenedNode") -> "tuple[ShareCode, Consent | None, Credential | None]":
         code = await node.sharing.create(
             number,
             Purpose[purpose.name],
@@ -109,28 +122,35 @@ def create(
             valid_days=days,
             requester=requester,
         )
-        return code, await node.ledger.consent(code.digest)
+        return code, await node.ledger.consent(code.digest), await node.ledger.credential(number)
 
-    code, consent = act(context, work, stating=True)
-    if consent is None:
+    code, consent, credential = act(context, work, stating=True)
+    if consent is None or credential is None:
         raise Refusal(Code.DEFECT, "the share code was made and is not there")
+    if sheet is not None:
+        page = print_sheet(code, consent, credential, ending)
+        replace_file(sheet, lambda fresh: fresh.write_bytes(page))
 
     def show(console: "Console") -> None:
         console.print(f"\n  [bold cyan]{code}[/]\n")
-        rows: list[tuple[str, object]] = [
-            ("Purpose", purpose.value),
-            ("Shows", _fields_in_words(consent)),
-            ("Uses", uses),
-            ("Until", in_words(consent.given.expires_at)),
-            ("Only for", requester),
-            ("Id", code.digest.hex()[:_ID_LENGTH]),
-        ]
-        console.print(pairs(rows))
+        console.print(pairs([*_told(consent), ("Printed to", "" if sheet is None else sheet)]))
         console.print(
             "\nFor the holder only, who gives it on with the date of birth. It is not shown again."
         )
 
     give(as_json, {"share_code": str(code), **_content(consent)}, show)
+
+
+def _told(consent: "Consent") -> list[tuple[str, object]]:
+    given = consent.given
+    return [
+        ("Purpose", given.purpose.name.lower()),
+        ("Shows", _fields_in_words(consent)),
+        ("Uses", given.uses),
+        ("Until", in_words(given.expires_at)),
+        ("Only for", given.requester),
+        ("Id", given.code_digest.hex()[:_ID_LENGTH]),
+    ]
 
 
 def revoke(
@@ -207,12 +227,9 @@ def _say_ended(recorded: "Recorded", as_json: bool) -> None:
 
 
 def _state(consent: "Consent", now: int) -> str:
-    given = consent.given
-    if consent.ended and now < given.expires_at:
-        return "revoked"
-    if now >= given.expires_at:
-        return "expired"
-    return "used up" if consent.uses_spent >= given.uses else "open"
+    from node.flows.holder import share_code_of
+
+    return share_code_of(consent, now).state.replace("_", " ")
 
 
 def _fields_in_words(consent: "Consent") -> str:

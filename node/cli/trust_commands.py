@@ -14,7 +14,7 @@ from node.cli import (
     trust_show,
     trust_status,
 )
-from node.cli.context import Json, add, add_group
+from node.cli.context import Json, add, add_group, read_bounded
 from node.cli.officer import (
     PassphraseFile,
     PinFile,
@@ -160,14 +160,14 @@ def sign(
     signatures only.
     """
     from node.cli.trust_words import content_of
-    from node.model.federation import read_staged, render_staged
+    from node.model.federation import STAGED_SIZE_MAX_BYTES, read_staged, render_staged
     from node.model.federation import sign as add_signature
     from node.store.officer_keys import public_file, read_public_file
     from node.store.publication import replace_content
 
     if as_json and not yes:
         raise Refusal(Code.MALFORMED, "--json asks nothing; say --yes too, where that is meant")
-    staged = read_staged(file.read_bytes(), str(file))
+    staged = read_staged(read_bounded(file, STAGED_SIZE_MAX_BYTES), str(file))
     public = read_public_file(public_file(key))
     if public.keyid not in staged.signers:
         raise Refusal(

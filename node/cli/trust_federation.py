@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.context import Json, add
+from node.cli.context import Json, add, read_bounded
 from node.cli.officer import (
     PassphraseFile,
     PinFile,
@@ -138,11 +138,15 @@ def collect(
     as_json: Json = False,
 ) -> None:
     """Take signatures out of files that come back from signers: valid ones only, never content."""
+    from node.model.federation import STAGED_SIZE_MAX_BYTES
     from node.store.federation import Federation
 
     federation = Federation(directory)
     with federation.locked():
-        taken = [(file, federation.collect(file.read_bytes(), str(file))) for file in files]
+        taken = [
+            (file, federation.collect(read_bounded(file, STAGED_SIZE_MAX_BYTES), str(file)))
+            for file in files
+        ]
     content = [
         {"file": str(file), "role": one.role, "new": one.new, "known": one.known}
         for file, one in taken
@@ -204,7 +208,9 @@ def country_(
     A join request is refused unless every key in it is proved to be the node's. Without files the
     list is only renewed.
     """
-    contents = {str(file): file.read_bytes() for file in files or []}
+    from node.model.trust_files import FILE_SIZE_MAX_BYTES
+
+    contents = {str(file): read_bounded(file, FILE_SIZE_MAX_BYTES) for file in files or []}
 
     def change(federation: "Federation", now: int) -> None:
         federation.take(country, contents, remove or [], now)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.context import Json
+from node.cli.context import Json, read_bounded
 from node.cli.officer import now
 from node.cli.trust_federation import Directory, say_staged
 from node.errors import Code, Refusal
@@ -33,7 +33,7 @@ def lote(
     targets sign it; no node relies on it.
     """
     from node.model.federation_files import read_federation
-    from node.model.trust_files import SCHEME_FILE
+    from node.model.trust_files import FILE_SIZE_MAX_BYTES, SCHEME_FILE
     from node.store.etsi import keep_scheme, left_out
     from node.store.federation import Federation
     from node.store.sources import Sources
@@ -44,7 +44,7 @@ def lote(
     sources = Sources(directory / "sources")
     with federation.locked():
         if remove or scheme is not None:
-            content = None if scheme is None else scheme.read_bytes()
+            content = None if scheme is None else read_bounded(scheme, FILE_SIZE_MAX_BYTES)
             keep_scheme(sources, content, str(scheme))
         elif sources.read(SCHEME_FILE) is None:
             raise Refusal(Code.MALFORMED, "name a scheme file: this federation keeps none yet")

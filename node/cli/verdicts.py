@@ -23,6 +23,8 @@ def show_report(console: "Console", report: "Report") -> None:
 
     for journal in report.journals:
         console.print(str(journal), markup=False)
+    for note in report.notes:
+        console.print(note, markup=False)
     checks = [
         (_verdict_text(one.verdict.value), TITLES[one.check], f"{one.made:,}")
         for one in report.checks

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Final, Literal, cast, get_args
+from typing import Annotated, Any, Final, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -16,7 +16,7 @@ from node.errors import Code, Refusal
 from node.flows import ports
 from node.flows.ask import Inquiry
 from node.model import share_code
-from node.model.credential import Field
+from node.model.credential import LISTED, Field
 from node.model.statement import Disclosure, Outcome, Purpose, Rule
 
 VERIFICATIONS_PATH: Final = "/v1/verifications"
@@ -42,11 +42,29 @@ FieldName = Literal[
     "assessment_method",
     "language",
     "units",
+    "valid_from",
+    "titles",
+    "accreditation",
+    "esco",
+    "isced_f",
+    "national_codes",
+    "level_aqrf",
+    "level_sadcqf",
+    "level_cvq",
+    "learning_outcomes",
+    "credits",
+    "hours",
+    "work_based_hours",
+    "assessments",
+    "languages",
+    "renewal",
+    "parts",
+    "supersedes",
 ]
 OutcomeName = Literal[
     "confirmed", "suspended", "revoked", "expired", "superseded", "not_confirmed", "refused"
 ]
-RuleName = Literal["no_agreement", "purpose_not_covered"]
+RuleName = Literal["no_agreement", "purpose_not_covered", "issuer_not_accredited"]
 StateName = Literal["answered", "open", "unanswered"]
 
 _FIELDS: Final = {field.name.lower(): field for field in Field}
@@ -74,6 +92,8 @@ _REFUSED: Final[dict[Rule, str]] = {
     "this country; this says nothing about the holder.",
     Rule.PURPOSE_NOT_COVERED: "{authority} did not look, because its agreement with this country "
     "does not cover this purpose; this says nothing about the holder.",
+    Rule.ISSUER_NOT_ACCREDITED: "{authority} has this award in its registry, but does not confirm "
+    "it: by the trust list in force, its issuer was not accredited for it on the day of the award.",
 }
 _OPEN: Final = (
     "{authority} has not answered yet; the question stays open and is sent again by itself until "
@@ -100,6 +120,7 @@ TITLES: Final[dict[Code, str]] = {
     Code.PEER_SILENT: "The other node does not answer",
     Code.PEER_FALSE: "The other node's answer failed its checks",
     Code.DEFECT: "Something went wrong inside the node",
+    Code.ERASED: "It was there, and was erased",
 }
 HTTP_REFUSALS: Final[dict[int, tuple[Code, str]]] = {
     404: (Code.UNKNOWN, "there is nothing at this path; /openapi.json lists what there is"),
@@ -165,6 +186,43 @@ class Disclosed(Struct, frozen=True):
     language: Annotated[str | UnsetType, Meta(description="ISO 639")] = UNSET
     units: Annotated[
         tuple[str, ...] | UnsetType, Meta(description="Code and title of each unit")
+    ] = UNSET
+    valid_from: Annotated[str | UnsetType, Meta(description="YYYY-MM-DD")] = UNSET
+    titles: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="ISO 639 code and title, by language")
+    ] = UNSET
+    accreditation: Annotated[
+        str | UnsetType,
+        Meta(description="What the award rested on: since when (YYYY-MM-DD), by whose decision"),
+    ] = UNSET
+    esco: Annotated[str | UnsetType, Meta(description="URI of an ESCO occupation")] = UNSET
+    isced_f: Annotated[str | UnsetType, Meta(description="ISCED-F 2013, 2 to 4 digits")] = UNSET
+    national_codes: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="Country, scheme and code of each")
+    ] = UNSET
+    level_aqrf: Annotated[str | UnsetType, Meta(description="ASEAN framework, 1 to 8")] = UNSET
+    level_sadcqf: Annotated[str | UnsetType, Meta(description="SADC framework, 1 to 10")] = UNSET
+    level_cvq: Annotated[str | UnsetType, Meta(description="Caribbean qualification, 1 to 5")] = (
+        UNSET
+    )
+    learning_outcomes: tuple[str, ...] | UnsetType = UNSET
+    credits: Annotated[str | UnsetType, Meta(description="Points and their scheme")] = UNSET
+    hours: Annotated[str | UnsetType, Meta(description="Notional hours of learning")] = UNSET
+    work_based_hours: str | UnsetType = UNSET
+    assessments: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="Method, and day where it is known")
+    ] = UNSET
+    languages: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="Of learning and assessment, ISO 639")
+    ] = UNSET
+    renewal: Annotated[
+        str | UnsetType, Meta(description="Every how many months, and what it takes")
+    ] = UNSET
+    parts: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="Numbers of the credentials that add up")
+    ] = UNSET
+    supersedes: Annotated[
+        str | UnsetType, Meta(description="Number of the credential whose place it takes")
     ] = UNSET
 
 
@@ -248,6 +306,18 @@ _READER: Final = msgspec.json.Decoder(VerificationRequest)
 _REPETITIONS: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated_names)
 
 
+def require_each_name_once(body: bytes) -> None:
+    """Refuse an object that names a field twice.
+
+    msgspec lets the last of two equal names win; another reader might take the first.
+
+    Raises:
+        Refusal: MALFORMED.
+        ValueError: where it is no JSON in UTF-8.
+    """
+    _REPETITIONS.decode(body.decode())
+
+
 def read_inquiry(body: bytes) -> Inquiry:
     """Read the body of a question.
 
@@ -256,8 +326,7 @@ def read_inquiry(body: bytes) -> Inquiry:
     """
     try:
         request = _READER.decode(body)
-        # msgspec lets the last of two equal names win; another reader might take the first.
-        _REPETITIONS.decode(body.decode())
+        require_each_name_once(body)
     except msgspec.ValidationError as error:
         raise Refusal(Code.MALFORMED, _complaint(str(error))) from None
     except ValueError:  # of either reader, and of UTF-8
@@ -344,13 +413,15 @@ def _meaning(verification: ports.Verification, authority: str) -> str:
 
 
 def _disclosed(disclosures: Sequence[Disclosure]) -> Disclosed:
-    """Gather values by field; a field stated twice, units apart, shows both."""
+    """Gather values by field; one of a single value that is stated twice shows both."""
     values: defaultdict[Field, list[str]] = defaultdict(list)
     for disclosure in disclosures:
         values[disclosure.field].append(disclosure.value)
-    units = values.pop(Field.UNITS, None)
-    texts = {field.name.lower(): "; ".join(found) for field, found in values.items()}
-    return Disclosed(**texts, units=UNSET if units is None else tuple(units))
+    shown: dict[str, Any] = {
+        field.name.lower(): tuple(found) if field in LISTED else "; ".join(found)
+        for field, found in values.items()
+    }
+    return Disclosed(**shown)
 
 
 def _moment(at: int) -> datetime:

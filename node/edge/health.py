@@ -1,13 +1,14 @@
 """Health: tells *alive* from *fit to answer*, and what stands at some height now."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from node.edge.bodies import Fitness
 from node.edge.metrics import Gauges
 from node.errors import Refusal
 from node.flows.ports import Clock, Trust
+from node.flows.post_notices import Posting
 from node.flows.refresh_trust import TrustRefresh
 from node.flows.witness import Witnessing
 
@@ -57,6 +58,8 @@ class Health:
         trust: Trust,
         ticking: Callable[[], bool],
         clock: Clock,
+        posting: Posting,
+        case_limits: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """Take what can fail."""
         self._journal = journal
@@ -66,6 +69,8 @@ class Health:
         self._trust = trust
         self._ticking = ticking
         self._clock = clock
+        self._posting = posting
+        self._case_limits = case_limits
         self._looking: asyncio.Task[Fitness] | None = None
         self._looked_at = 0
 
@@ -98,6 +103,8 @@ class Health:
             fit, checks["schedule"] = False, "stopped"
         if forked := self._head.forked_journals():
             checks["forked_journals"] = ", ".join(sorted(forked))
+        if self._posting.dead:
+            checks["webhooks"] = f"{self._posting.dead} given up"
         for name in ("behind", "unproved"):
             if told := getattr(self._witnessing, name):
                 checks[f"journals_{name}"] = "; ".join(
@@ -126,6 +133,7 @@ class Health:
             forked_journals=len(self._head.forked_journals()),
             journals_behind=len(self._witnessing.behind),
             journals_unproved=len(self._witnessing.unproved),
+            case_limits=self._case_limits(),
         )
 
     def _wanted(self) -> int:

@@ -42,6 +42,7 @@ class Gauges(Struct, frozen=True):
         forked_journals: of peers.
         journals_behind: of peers, whose head is smaller than one shown before.
         journals_unproved: of peers, whose checkpoints could not be proved to be of one tree.
+        case_limits: time limits of cases that this authority has to keep, by how they stand.
     """
 
     journal_size: int
@@ -54,6 +55,7 @@ class Gauges(Struct, frozen=True):
     forked_journals: int = 0
     journals_behind: int = 0
     journals_unproved: int = 0
+    case_limits: Mapping[str, int] = {}
 
 
 class Metrics(Collector):
@@ -114,10 +116,21 @@ class Metrics(Collector):
         build = GaugeMetricFamily("symbolon_build", "The version that runs", labels=["version"])
         build.add_metric([node.__version__], 1)
         yield build
+        yield self._case_limits()
         yield from self._witnesses()
         yield from self._trust_refresh()
         yield from self._trust_list()
         yield from self._http()
+
+    def _case_limits(self) -> Metric:
+        found = GaugeMetricFamily(
+            "symbolon_case_limits",
+            "Time limits of cases that are near, have passed, or are not known",
+            labels=["state"],
+        )
+        for state in ("near", "passed", "unknown"):
+            found.add_metric([state], self._heights.case_limits.get(state, 0))
+        return found
 
     def _witnesses(self) -> Iterator[Metric]:
         heights = self._heights

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 import node
+from node.edge import cases, holder, watches
 from node.edge.bodies import (
     HTTP_REFUSALS,
     ID_PATTERN,
@@ -91,7 +92,7 @@ _OPEN: Final = Verification(
     receipt=None,
 )
 
-_OWN: Final = (Code.UNAUTHENTICATED, Code.UNKNOWN, Code.STALE, Code.DEFECT)
+_OWN: Final = (Code.UNAUTHENTICATED, Code.UNKNOWN, Code.ERASED, Code.STALE, Code.DEFECT)
 _WHEN: Final[dict[Code, str]] = {
     Code.MALFORMED: "The request is not as described here",
     Code.UNAUTHENTICATED: "The API key is missing, unknown or revoked",
@@ -103,6 +104,7 @@ _WHEN: Final[dict[Code, str]] = {
     Code.PEER_SILENT: "The other node cannot be reached",
     Code.PEER_FALSE: "The other node's answer failed its checks and is kept as evidence",
     Code.DEFECT: "Anything else; the problem carries the id of its log entry",
+    Code.ERASED: "What was asked about was there, and was erased",
 }
 _HEADERS: Final[dict[Code, Json]] = {
     Code.UNAUTHENTICATED: {
@@ -117,8 +119,11 @@ _HEADERS: Final[dict[Code, Json]] = {
 }
 
 
-def document(node_id: str) -> Json:
-    """Return the OpenAPI document of a node's HTTP API, ready to be written as JSON."""
+def document(node_id: str, further: Json | None = None) -> Json:
+    """Return the OpenAPI document of a node's HTTP API, ready to be written as JSON.
+
+    `further` are paths that only some nodes have.
+    """
     bodies = (
         VerificationRequest,
         Verification,
@@ -129,6 +134,9 @@ def document(node_id: str) -> Json:
         AuthorizationResponse,
         RecognitionRequest,
         RecognitionResponse,
+        *holder.BODIES,
+        *watches.BODIES,
+        *cases.BODIES,
     )
     _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
     return {
@@ -144,19 +152,23 @@ def document(node_id: str) -> Json:
         "servers": [{"url": "/", "description": f"Node {node_id}"}],
         "tags": [
             {"name": "verifications", "description": "For employers and their systems"},
+            {"name": "cases", "description": "For whoever opened them, with the same API key"},
+            {"name": "holder", "description": "For the holder, with a token of the authority"},
             {"name": "journal", "description": "Public"},
             {"name": "trust", "description": "The trust list, as ToIP TRQP 2.0; public"},
+            {"name": "documents", "description": "Open documents: W3C VC 2.0, SD-JWT VC, others"},
             {"name": "operation", "description": "For those who run the node"},
         ],
         "security": [],
-        "paths": {**_verification_paths(), **_trqp_paths(), **_open_paths()},
+        "paths": {**_verification_paths(), **_trqp_paths(), **_open_paths(), **(further or {})},
         "components": {
             "securitySchemes": {
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key of this node, issued to one employer.",
-                }
+                },
+                **holder.SECURITY_SCHEME,
             },
             "schemas": schemas,
             "responses": {

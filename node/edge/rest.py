@@ -19,7 +19,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
@@ -40,10 +40,18 @@ from node.edge.bodies import (
     read_inquiry,
     verification_body,
 )
+from node.edge.cases import CaseDoor, case_paths
+from node.edge.holder import HolderDoor, holder_paths
+from node.edge.holder_page import HolderPage
 from node.edge.tiles import ReadTile, add_tiles
 from node.edge.trqp import add_trqp
+from node.edge.watches import WatchDoor, watch_paths
+from node.edge.witness import WitnessDoor, witness_paths
 from node.errors import Code, Refusal
 from node.flows.ask import Inquiry
+from node.flows.casework import Casework
+from node.flows.follow import Following
+from node.flows.holder import HolderView
 from node.flows.ports import Clock, Employer, Employers, Exchanged, Ledger, Trust, Verification
 from node.flows.query_trust import QueryingTrust
 from node.model.cosignature import witness_name
@@ -52,6 +60,9 @@ from node.model.trust import TrustView, extract
 from node.wire.codec import decode_statement
 from node.wire.receipt import Receipt, encode_receipt
 from node.wire.refusals import HTTP_STATUS, REASON_WITHHELD
+
+if TYPE_CHECKING:  # needs what only those have installed who export documents
+    from node.edge.documents import DocumentDoor
 
 BODY_SIZE_MAX_BYTES: Final = 16 * 1024  # the text of 413 names it too
 LOOK_AGAIN_AFTER_S: Final = 5
@@ -99,6 +110,11 @@ class Doors(Struct, frozen=True):
         trust_age_us: tells how long ago the trust list was last found to be the newest.
         paper: makes a PDF of a receipt; takes a while, so it runs in a thread.
         upgraded: puts an exchange under cosigned checkpoints, as far as there are any.
+        witness: the witness of peers' journals, where it is open to everybody.
+        holders: what holders see and say.
+        documents: open documents, where the node issues any.
+        casework: what who opened a case may do in it.
+        following: what employers follow.
     """
 
     node: str
@@ -117,6 +133,11 @@ class Doors(Struct, frozen=True):
     trust_age_us: Callable[[], int | None]
     paper: Callable[[bytes], bytes]
     upgraded: Callable[[Exchanged], Awaitable[Exchanged]]
+    witness: WitnessDoor | None = None
+    holders: HolderView | None = None
+    documents: "DocumentDoor | None" = None
+    casework: Casework | None = None
+    following: Following | None = None
 
 
 def application(doors: Doors) -> web.Application:
@@ -131,6 +152,17 @@ def application(doors: Doors) -> web.Application:
     made.router.add_get("/journal/checkpoint", door.checkpoint)
     add_tiles(made.router, doors.tile)
     add_trqp(made.router, doors.queries, _json)
+    if doors.witness is not None:
+        doors.witness.add_to(made.router, _bounded)
+    if doors.casework is not None:
+        CaseDoor(doors.casework, door.employer).add_to(made.router, _json, _bounded)
+    if doors.holders is not None:
+        HolderDoor(doors.holders, _holders_token, _json).add_to(made.router)
+        HolderPage(doors.holders, _bounded).add_to(made.router)
+    if doors.following is not None:
+        WatchDoor(doors.following, door.employer, _json).add_to(made)
+    if doors.documents is not None:
+        doors.documents.add_to(made.router, door.employer, _bounded)
     made.router.add_get("/health/alive", door.alive)
     made.router.add_get("/health/ready", door.ready)
     made.router.add_get("/metrics", door.metrics)
@@ -179,7 +211,18 @@ class _Door:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._document = msgspec.json.encode(openapi.document(doors.node))
+        self._document = msgspec.json.encode(
+            openapi.document(
+                doors.node,
+                {
+                    **({} if doors.witness is None else witness_paths()),
+                    **({} if doors.casework is None else case_paths()),
+                    **({} if doors.holders is None else holder_paths()),
+                    **({} if doors.following is None else watch_paths()),
+                    **({} if doors.documents is None else doors.documents.paths()),
+                },
+            )
+        )
         self._metrics = metrics.Metrics(
             asked=doors.asked,
             answered=doors.answered,
@@ -189,7 +232,7 @@ class _Door:
         )
 
     async def ask(self, request: web.Request) -> web.Response:
-        employer = await self._employer(request)  # 1
+        employer = await self.employer(request)  # 1
         body = await _json(request)  # 2
         verification = await self._doors.ask(employer, read_inquiry(body))  # 3, 4
         response = self._show(verification)
@@ -200,7 +243,7 @@ class _Door:
         return response
 
     async def verification(self, request: web.Request) -> web.Response:
-        employer = await self._employer(request)
+        employer = await self.employer(request)
         found = await self._doors.ledger.verification(request.match_info["id"], employer.key_id)
         if found is None:
             raise Refusal(Code.UNKNOWN, "no verification of this API key has this id")
@@ -215,7 +258,7 @@ class _Door:
         return _attachment(pdf, f"{request.match_info['id']}.receipt.pdf", _PAPER)
 
     async def _receipt(self, request: web.Request) -> bytes:
-        employer = await self._employer(request)
+        employer = await self.employer(request)
         exchanged = await self._doors.ledger.exchanged(request.match_info["id"], employer.key_id)
         if exchanged is None:
             raise Refusal(
@@ -263,13 +306,8 @@ class _Door:
 
         return answer
 
-    async def _employer(self, request: web.Request) -> Employer:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or _KEY.fullmatch(key) is None:
-            raise Refusal(
-                Code.UNAUTHENTICATED,
-                "Authorization: must be the word Bearer, a space and an API key of this node",
-            )
+    async def employer(self, request: web.Request) -> Employer:
+        key = _bearer(request, "an API key of this node")
         return await self._doors.employers.authenticate(key)
 
     def _show(self, verification: Verification) -> web.Response:
@@ -278,6 +316,19 @@ class _Door:
         shown = verification_body(verification, authority, self._doors.trust_age_us())
         body = msgspec.json.encode(shown)
         return web.Response(body=body, headers=_FRESH)
+
+
+def _bearer(request: web.Request, what: str) -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or _KEY.fullmatch(key) is None:
+        raise Refusal(
+            Code.UNAUTHENTICATED, f"Authorization: must be the word Bearer, a space and {what}"
+        )
+    return key
+
+
+def _holders_token(request: web.Request) -> str:
+    return _bearer(request, "a token that the authority gave the holder")
 
 
 def _attachment(content: bytes, name: str, headers: dict[str, str]) -> web.Response:
@@ -309,11 +360,33 @@ async def _json(request: web.Request) -> bytes:
         async with asyncio.timeout(_BODY_WITHIN_S):
             return await request.read()
     except TimeoutError:
-        raise Refusal(
-            Code.MALFORMED, f"the body did not arrive within {_BODY_WITHIN_S:.0f} seconds"
-        ) from None
+        raise _late() from None
     except (web.RequestPayloadError, ConnectionError):
-        raise Refusal(Code.MALFORMED, "the body broke off") from None
+        raise _broken_off() from None
+
+
+async def _bounded(request: web.Request, size_max_bytes: int) -> bytes:
+    """Return the body of a request, cut off where it has more bytes than that."""
+    body = b""
+    try:
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            async for part in request.content.iter_any():
+                body += part
+                if len(body) > size_max_bytes:
+                    break
+    except TimeoutError:
+        raise _late() from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise _broken_off() from None
+    return body
+
+
+def _late() -> Refusal:
+    return Refusal(Code.MALFORMED, f"the body did not arrive within {_BODY_WITHIN_S:.0f} seconds")
+
+
+def _broken_off() -> Refusal:
+    return Refusal(Code.MALFORMED, "the body broke off")
 
 
 def _problem(request: web.Request, refusal: Refusal) -> web.Response:

@@ -85,7 +85,7 @@ class Answering:
         now = self._clock()
         trust = self._trust.view()
         trust.require_fresh(now)
-        peer = self._peer(pin, trust, now)  # 2
+        peer = caller(pin, trust, self._node, now)  # 2
         if peer.origin in self._ledger.forked_journals():  # 4
             raise Refusal(Code.UNTRUSTED, f"the journal of {peer.id} is forked")
         replies: list[Item | Refusal | None] = [None] * len(items)
@@ -108,16 +108,6 @@ class Answering:
                 self.tally["outcome", outcome.name.lower()] += 1
         return self._fitting(replies)
 
-    def _peer(self, pin: bytes, trust: TrustView, now: int) -> Node:
-        node_id = trust.node_by_pin.get(pin)
-        if node_id is None or node_id == self._node:
-            raise Refusal(Code.UNAUTHENTICATED, "the TLS certificate is of no peer node")
-        trust.member(self._node, now)
-        node = trust.member(node_id, now)
-        if not node.accepts(pin, now):
-            raise Refusal(Code.UNAUTHENTICATED, f"the TLS certificate of {node_id} is not current")
-        return node
-
     def _receive(self, item: Item, peer: Node, trust: TrustView, now: int) -> Question:
         if isinstance(item, Refused):
             raise Refusal(Code.MALFORMED, "parcel: a refusal is no question")
@@ -135,6 +125,8 @@ class Answering:
     def _judge(
         self, peer: Node, trust: TrustView, now: int, decided: dict[bytes, Outcome]
     ) -> Judge:
+        issuers = trust.books.get(trust.node(self._node).country)
+
         def judge(question: Question, facts: Facts) -> Draft:
             query, commitment = question.query, question.counterpart.commitment
             if not -SAID_AFTER_MAX_US <= now - question.said_at <= SAID_BEFORE_MAX_US:  # 6
@@ -151,7 +143,7 @@ class Answering:
                 self._requester_quotas.take(requester, now)
             self._guesses.require(query.selector.code_digest, now)
             agreement = trust.agreement_named(self._node, peer.id, query.agreement, now)
-            answer = decide(query, commitment, facts, agreement, now)  # 9
+            answer = decide(query, commitment, facts, agreement, now, issuers=issuers)  # 9
             if answer.outcome is Outcome.NOT_CONFIRMED and not again:
                 self._requester_quotas.charge(requester, PROBE_TOKENS, now)
                 self._guesses.charge(query.selector.code_digest, 1.0, now)
@@ -187,3 +179,20 @@ class Answering:
         if reply is None:
             raise Refusal(Code.DEFECT, "an item was left without a reply")
         return reply
+
+
+def caller(pin: bytes, trust: TrustView, own: str, now: int) -> Node:
+    """Return which peer it is that proved a TLS key to this node, `own`.
+
+    Raises:
+        Refusal: UNAUTHENTICATED where the key is of no peer or is not current, UNTRUSTED where
+            either node is no member now.
+    """
+    node_id = trust.node_by_pin.get(pin)
+    if node_id is None or node_id == own:
+        raise Refusal(Code.UNAUTHENTICATED, "the TLS certificate is of no peer node")
+    trust.member(own, now)
+    node = trust.member(node_id, now)
+    if not node.accepts(pin, now):
+        raise Refusal(Code.UNAUTHENTICATED, f"the TLS certificate of {node_id} is not current")
+    return node

@@ -3,7 +3,8 @@
 1. take the newest own checkpoint
 2. ask every other member that is a witness, with a proof from the size that it cosigned last; it
    says which where we do not know
-3. check what it signed, with the keys that the trust list names for it
+3. check what it signed, with the keys that the trust list names for it; lines of other keys go:
+   its own list may be newer and name the next ones
 4. keep it
 
 A receipt gets a later, cosigned checkpoint in place of the one that its statement left the node
@@ -24,7 +25,7 @@ from node.flows.witness_ports import Neighbourhood, WitnessedElsewhere
 from node.model.cosignature import AddCheckpoint
 from node.model.fork import head_of
 from node.model.merkle import leaf_hash, verify_inclusion
-from node.model.note import split_note
+from node.model.note import only_lines_of, split_note
 from node.model.seal import Sealed, commitment
 from node.model.statement import Statement, TrustReference
 from node.model.trust import Node, TrustView
@@ -100,28 +101,29 @@ class Cosigned:
                 raise
         else:
             return
-        self._require_cosigned(view, peer, note, lines)  # 3
-        await self._heads.keep_cosignatures(size, peer.id, lines, self._clock())  # 4
+        known = self._cosignatures(view, peer, note, lines)  # 3
+        await self._heads.keep_cosignatures(size, peer.id, known, self._clock())  # 4
         self._cosigned[peer.id] = size
 
-    def _require_cosigned(self, view: TrustView, peer: Node, note: bytes, lines: bytes) -> None:
-        """Check what a witness signed.
+    def _cosignatures(self, view: TrustView, peer: Node, note: bytes, lines: bytes) -> bytes:
+        """Check what a witness signed, and return the lines of its listed keys.
 
         Raises:
             Refusal: PEER_FALSE.
         """
-        listed = {(key.verifier.name, key.verifier.key_id) for key in peer.witness_keys}
         try:
-            text, _ = split_note(note)
-            signed = split_note(text + b"\n" + lines)[1]
-            by = view.cosigners(view.node(self._node), text + b"\n" + lines)
+            unsigned = split_note(note)[0] + b"\n"
+            keys = [key.verifier for key in peer.witness_keys]
+            known = only_lines_of(unsigned + lines, keys)
+            by = view.cosigners(view.node(self._node), known)
         except Refusal as refusal:
             raise Refusal(Code.PEER_FALSE, f"cosignature of {peer.id}: {refusal.reason}") from None
-        if by != {peer.id} or not {(name, key_id) for name, key_id, _ in signed} <= listed:
+        if by != {peer.id}:
             raise Refusal(
                 Code.PEER_FALSE,
                 f"cosignature of {peer.id}: is not by its listed keys, of every kind required",
             )
+        return known.removeprefix(unsigned)
 
     async def inclusion(self, index: int) -> tuple[bytes, bytes]:
         """Return path and cosigned checkpoint of an entry of the own journal.

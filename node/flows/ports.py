@@ -16,6 +16,7 @@ from msgspec import Struct
 from node.errors import Code, Refusal
 from node.model.credential import Credential
 from node.model.decide import Consent, Facts
+from node.model.history import Event
 from node.model.seal import Sealed
 from node.model.statement import Answer, Body, Query, Requester, TrustReference
 from node.model.trust import TrustBundle, TrustView
@@ -231,7 +232,8 @@ class Ledger(Protocol):
     ) -> Sequence[Sealed | Refusal]:
         """Answer questions in journal order, each exactly once.
 
-        A question whose commitment has been answered gets the same sealed answer. Otherwise
+        A question whose commitment has been answered gets the same sealed answer, or a Refusal as
+        ERASED where that was erased. Otherwise
         `judge` is called with the facts at the answer's own index, in another thread and again
         where the transaction must be, its draft is journalled, and a spent consent is counted
         in the same transaction; a Refusal that it raises takes the answer's place. Two checkpoints
@@ -248,15 +250,27 @@ class Ledger(Protocol):
         ...
 
     async def verification(self, wanted: str, key_id: str) -> Verification | None:
-        """Return a question by its id, where that API key asked it."""
+        """Return a question by its id, where that API key asked it.
+
+        Raises:
+            Refusal: ERASED where it was, or how it ended.
+        """
         ...
 
     async def exchanged(self, wanted: str, key_id: str) -> Exchanged | None:
-        """Return a concluded exchange for its receipt, where that API key asked it."""
+        """Return a concluded exchange for its receipt, where that API key asked it.
+
+        Raises:
+            Refusal: ERASED where any of it was.
+        """
         ...
 
     async def credential(self, number: str) -> Credential | None:
-        """Return a credential by the authority's own key."""
+        """Return a credential by the authority's own key, as it is now."""
+        ...
+
+    async def history(self, number: str) -> Sequence[Event]:
+        """Return every event of a credential, in the order of the journal; none: no such one."""
         ...
 
     async def known_numbers(self, numbers: Sequence[str]) -> set[str]:

@@ -193,7 +193,8 @@ class TrustRefresh:
             raise Refusal(refusal.code, f"{refusal.reason}{failure}") from None
         parts = [f"in force, version {view.reference.version}"]
         if state.succeeded_at is not None:
-            parts.append(f"looked after {_span(now - state.succeeded_at)} ago")
+            where = f" at {state.mirror}" if state.mirror else ""
+            parts.append(f"looked after {_span(now - state.succeeded_at)} ago{where}")
         parts.append(f"expires in {_span(view.expires_at - now)}")
         return f"{', '.join(parts)}{failure}"
 

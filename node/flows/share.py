@@ -37,6 +37,7 @@ from node.wire.codec import encode_statement
 USES_MAX: Final = 1_000
 VALID_DAYS_MAX: Final = 3_650
 VALID_DAYS: Final = 90
+UNKNOWN_CREDENTIAL: Final = "number: the registry holds no such credential"
 _DAY_US: Final = 24 * 60 * 60 * 1_000_000
 _REQUESTER_LENGTH_MAX: Final = 64
 _LAPSED_BATCH: Final = 500
@@ -173,7 +174,7 @@ class Sharing:
     async def _credential(self, number: str) -> Credential:
         credential = await self._ledger.credential(number)
         if credential is None:
-            raise Refusal(Code.UNKNOWN, "number: the registry holds no such credential")
+            raise Refusal(Code.UNKNOWN, UNKNOWN_CREDENTIAL)
         return credential
 
     async def _end(self, consent: Consent) -> Recorded:

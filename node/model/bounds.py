@@ -1,11 +1,17 @@
 """Bounds of fields: one place for how a wrong value is refused."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from datetime import date
+from enum import IntEnum
+from typing import Final, TypeVar
 
 from node.errors import Code, Refusal
 
+INDEX_MAX: Final = 2**62
+TIME_MAX_US: Final = 253_402_300_800_000_000  # the year 10000
 NODE_ID: Final = re.compile(r"[A-Z]{2}[0-9]{0,2}")
+_Kind = TypeVar("_Kind", bound=IntEnum)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -55,3 +61,35 @@ def number(value: int, name: str, least: int, most: int) -> int:
     if not least <= value <= most:
         raise Refusal(Code.MALFORMED, f"{name}: must be {least} to {most}")
     return value
+
+
+def by_value(kind: type[_Kind]) -> dict[int, _Kind]:
+    """Index an enumeration by value: a look-up here costs a tenth of calling it."""
+    return {member.value: member for member in kind}
+
+
+def member(kinds: Mapping[int, _Kind], value: int, name: str) -> _Kind:
+    """Return the member of an enumeration that has a value.
+
+    Raises:
+        Refusal: MALFORMED, with the name of the field.
+    """
+    kind = kinds.get(value)
+    if kind is None:
+        raise Refusal(Code.MALFORMED, f"{name}: {value} is not known")
+    return kind
+
+
+def day(value: str, name: str) -> date:
+    """Return a date spelled YYYY-MM-DD.
+
+    Raises:
+        Refusal: MALFORMED, with the name of the field.
+    """
+    try:
+        found = date.fromisoformat(value)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != value:
+        raise Refusal(Code.MALFORMED, f"{name}: must be a date, YYYY-MM-DD")
+    return found

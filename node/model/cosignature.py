@@ -29,6 +29,7 @@ from node.model.note import (
     KeyKind,
     Mldsa44Signer,
     OpenedCheckpoint,
+    Unprovable,
     VerifierKey,
     checked_seed,
     cosignature_message,
@@ -135,7 +136,7 @@ class AddCheckpoint(Struct, frozen=True):
         if not 0 <= self.old_size <= SIZE_MAX:
             raise Refusal(Code.MALFORMED, "add-checkpoint: the old size is outside 0..2^63-1")
         if self.old_size == 0 and self.path:
-            raise Refusal(Code.MALFORMED, "add-checkpoint: from size 0 there is no proof")
+            raise Unprovable(Code.MALFORMED, "add-checkpoint: from size 0 there is no proof")
         size = self.checkpoint.size
         if self.old_size > size:
             reason = f"add-checkpoint: the old size {self.old_size} is over the new one, {size}"

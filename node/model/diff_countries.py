@@ -7,7 +7,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from node.model.codes import LEVELS_MAX
 from node.model.moments import moment_text
+from node.model.recognition.changes import recognition_changes
 from node.model.trust_entries import microseconds
 from node.model.trust_files import (
     AccreditationEntry,
@@ -17,6 +19,7 @@ from node.model.trust_files import (
     IssuerEntry,
     IssuersFile,
     JournalKeyEntry,
+    LevelEntry,
     NodeFile,
 )
 
@@ -175,8 +178,20 @@ def _awards(entry: AccreditationEntry) -> str:
     return (
         f"for {listed(word.replace('_', ' ') for word in entry.award_types)} in occupations "
         f"{listed(entry.isco08[:6])}{' and more' if len(entry.isco08) > 6 else ''} (ISCO-08), "  # noqa: PLR2004 - as many as one reads
-        f"EQF level {listed(sorted(entry.levels_eqf))}, from {entry.since}{until}"
+        f"{listed(_levels(entry))}, from {entry.since}{until}"
     )
+
+
+def _levels(entry: AccreditationEntry) -> Iterator[str]:
+    if entry.levels_eqf:
+        yield f"EQF level {listed(sorted(entry.levels_eqf))}"
+    if entry.levels_national:
+        yield f"national level {listed(entry.levels_national)}"
+
+
+def _references(level: LevelEntry) -> str:
+    named = {name: getattr(level, name) for name in LEVELS_MAX}
+    return listed(f"{name.upper()} level {on}" for name, on in named.items() if on is not None)
 
 
 def framework_changes(
@@ -187,13 +202,13 @@ def framework_changes(
         what = "no framework of levels any more" if new is None else "a framework of levels now"
         yield f"{who} has {what}."
         return
-    before = {level.national: level.eqf for level in old.levels}
-    after = {level.national: level.eqf for level in new.levels}
-    for national, eqf in after.items():
+    before = {level.national: _references(level) for level in old.levels}
+    after = {level.national: _references(level) for level in new.levels}
+    for national, means in after.items():
         if national not in before:
-            yield f"{who} has a new level, {national}, which is EQF level {eqf}."
-        elif before[national] != eqf:
-            yield f"{who}: {national} is now EQF level {eqf}, before: {before[national]}."
+            yield f"{who} has a new level, {national}, which is {means}."
+        elif before[national] != means:
+            yield f"{who}: {national} is now {means}, before: {before[national]}."
     yield from (f"{who} has no level {name} any more." for name in before if name not in after)
     if (new.name, new.provenance) != (old.name, old.provenance):
         yield f"{who} describes its framework otherwise: {new.name}, {new.provenance}."
@@ -253,6 +268,7 @@ def _agreement(old: AgreementFile, new: AgreementFile) -> Iterator[str]:
     if new.in_force_until != old.in_force_until:
         end = f"ends on {new.in_force_until}" if new.in_force_until else "has no end any more"
         yield f"{end}, before: {old.in_force_until or 'no end'}"
+    yield from recognition_changes(old, new)
     rest = ("version", "title", "instrument", "note")
     if other := [one for one in rest if getattr(new, one) != getattr(old, one)]:
         said = listed(f"{one} {getattr(new, one)!r}" for one in other)

@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from node.errors import Code, Refusal
-from node.model.trust_entries import make_framework, make_issuers, make_node, require_party
+from node.model.issuers import make_framework, make_issuers
+from node.model.trust_entries import make_node, require_party
 from node.model.trust_files import (
     FEDERATION_FILE,
     FILE_SIZE_MAX_BYTES,

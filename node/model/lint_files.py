@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from itertools import combinations
 from typing import Final
@@ -9,16 +10,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from node.errors import Refusal
+from node.model.issuers import make_framework, make_issuers
 from node.model.lint_notes import Notes
 from node.model.moments import DAY_US, day_text, moment_text
 from node.model.note import VerifierKey
 from node.model.occupations import ISCO08
+from node.model.recognition.lint import lint_recognition
 from node.model.trust_entries import (
+    COSIGNATURE_KINDS,
     SEAL_KINDS,
     day_start,
     holds,
-    make_framework,
-    make_issuers,
     make_node,
     microseconds,
     require_party,
@@ -80,6 +82,16 @@ def lint_policy(file: PolicyFile, path: str, notes: Notes) -> None:
         )
 
 
+def can_cosign(file: NodeFile, policy: PolicyFile, now: int) -> bool:
+    """Tell whether a node lists a witness key of every kind required that counts now or will."""
+    kinds = set()
+    for entry in file.witness:
+        if now < _span(entry.valid_from, entry.valid_until)[1]:
+            with suppress(Refusal):
+                kinds.add(VerifierKey.parse(entry.verifier).kind)
+    return kinds >= {COSIGNATURE_KINDS[name] for name in policy.seals_required}
+
+
 def lint_agreement(file: AgreementFile, path: str, notes: Notes, now: int) -> None:
     """Look at an agreement by itself."""
     _, country, name = path.split("/")
@@ -116,6 +128,7 @@ def lint_agreement(file: AgreementFile, path: str, notes: Notes, now: int) -> No
         )
     elif len(set(file.purposes)) < len(file.purposes):
         notes.note(path, "purposes", "A purpose is named twice; once is enough.")
+    lint_recognition(file, path, notes, now)
 
 
 # --- nodes ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import enum
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple, Self
@@ -85,6 +85,10 @@ def _require_name(name: str, field: str) -> None:
         raise Refusal(Code.MALFORMED, f"{field} is empty or has a space, a + or a control in it")
     if len(encoded) > NAME_SIZE_MAX_BYTES or encoded.decode() != name:
         raise Refusal(Code.MALFORMED, f"{field} is not UTF-8 of at most 255 bytes")
+
+
+class Unprovable(Refusal):
+    """No proof leads to a checkpoint, or none that came with it does."""
 
 
 class KeyKind(enum.IntEnum):
@@ -201,7 +205,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
         if len(self.root) != HASH_SIZE_BYTES:
             raise Refusal(Code.MALFORMED, f"checkpoint root has {len(self.root)} bytes, not 32")
         if self.size == 0 and self.root != EMPTY_ROOT:
-            raise Refusal(Code.MALFORMED, "checkpoint of size 0 has not the root of the empty tree")
+            reason = "checkpoint of size 0 has not the root of the empty tree"
+            raise Unprovable(Code.MALFORMED, reason)
 
     def text(self) -> bytes:
         """Return the text of the note: origin, size and root, a line each (tlog-checkpoint)."""
@@ -385,6 +390,24 @@ def split_note(note: bytes) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
         raise Refusal(Code.MALFORMED, reason)
     _decode_text(text)
     return text + b"\n", [_parse_signature_line(line) for line in lines]
+
+
+def only_lines_of(note: bytes, keys: Collection[VerifierKey]) -> bytes:
+    """Return a note with the first signature line of each of some keys, and no other line.
+
+    Raises:
+        Refusal: MALFORMED where it is no note, or has no such line.
+    """
+    text, signatures = split_note(note)
+    wanted = {(key.name, key.key_id) for key in keys}
+    found: dict[tuple[str, bytes], bytes] = {}
+    lines = note[len(text) + 1 :].splitlines(keepends=True)
+    for line, (name, key_id, _) in zip(lines, signatures, strict=True):
+        if (name, key_id) in wanted:
+            found.setdefault((name, key_id), line)
+    if not found:
+        raise Refusal(Code.MALFORMED, "note has no signature line of the keys in question")
+    return b"%b\n%b" % (text, b"".join(found.values()))
 
 
 def _parse_signature_line(line: bytes) -> tuple[str, bytes, bytes]:

@@ -2,15 +2,17 @@
 
 The tables of a node follow from its journal in the same way; an auditor compares.
 
-- a credential is what its last registration says, with the status last stated
+- a credential is what its registration says and what the events after that make of it (`history`)
 - a share code is given once, ends once, and is spent by each answer that showed the credential
+- a standing consent is given once and ends once
 """
-
-from msgspec.structs import replace
 
 from node.errors import Code, Refusal
 from node.model.credential import Credential
 from node.model.decide import Consent, Facts, spends_consent
+from node.model.history import Event, Phase, event_of, standing
+from node.model.holder import Watch
+from node.model.holder_bodies import WatchGiven
 from node.model.statement import (
     Answer,
     Body,
@@ -19,7 +21,7 @@ from node.model.statement import (
     CredentialRegistered,
     Query,
     ShareCodeSelector,
-    StatusChanged,
+    WatchEnded,
 )
 
 
@@ -28,19 +30,27 @@ class RegistryState:
 
     Attributes:
         position: index of the next entry; the state is what the entries before it say.
-        credentials: by number.
+        credentials: by number, as they are since the newest event about each was said.
+        later: of those that change at a later time without a further event, how.
+        histories: all events by number.
         consents: by digest of the share code, oldest first.
+        watches: standing consents by what names them, oldest first.
     """
 
-    __slots__ = ("consents", "credentials", "position")
+    __slots__ = ("consents", "credentials", "histories", "later", "position", "watches")
 
     def __init__(self) -> None:
         """Start before the first entry."""
         self.position = 0
         self.credentials: dict[str, Credential] = {}
+        self.later: dict[str, tuple[Phase, ...]] = {}
+        self.histories: dict[str, tuple[Event, ...]] = {}
         self.consents: dict[bytes, Consent] = {}
+        self.watches: dict[bytes, Watch] = {}
 
-    def apply(self, index: int, body: Body, query: Query | None = None) -> None:
+    def apply(
+        self, index: int, body: Body, query: Query | None = None, *, said_at: int = 0
+    ) -> None:
         """Follow one entry; indices ascend, and entries that say nothing here may be left out.
 
         Events about a credential or share code that is not there change nothing, as in the
@@ -50,6 +60,7 @@ class RegistryState:
             index: position of the entry in the journal.
             body: what the entry says.
             query: the query that an answer answers; needed for an answer that spends a consent.
+            said_at: when it was said, microseconds UTC; it counts for registry events only.
 
         Raises:
             Refusal: DEFECT where the entry lies before the position, or the query is missing.
@@ -57,20 +68,21 @@ class RegistryState:
         if index < self.position:
             raise Refusal(Code.DEFECT, f"entry {index} lies before position {self.position}")
         match body:
-            case CredentialRegistered():
-                self.credentials[body.credential.number] = body.credential
-            case StatusChanged():
-                known = self.credentials.get(body.number)
-                if known is not None:
-                    self.credentials[body.number] = replace(known, status=body.status)
             case ConsentGiven():
                 self.consents.setdefault(body.code_digest, Consent(body, ended=False, uses_spent=0))
             case ConsentEnded():
                 self._replace_consent(body.code_digest, ended=True)
+            case WatchGiven():
+                self.watches.setdefault(body.watch, Watch(body, ended=False))
+            case WatchEnded(watch=watch) if watch in self.watches:
+                self.watches[watch] = Watch(self.watches[watch].given, ended=True)
             case Answer() if spends_consent(body):
                 if query is None:
                     raise Refusal(Code.DEFECT, f"entry {index}: its query is not given")
                 self._replace_consent(query.selector.code_digest, spent=1)
+        event = event_of(index, said_at, body)
+        if event is not None:
+            self._follow(event)
         self.position = index + 1
 
     def facts(self, selector: ShareCodeSelector, position: int) -> Facts:
@@ -82,8 +94,23 @@ class RegistryState:
         if position < self.position:
             raise Refusal(Code.DEFECT, f"position {position} lies before {self.position}")
         consent = self.consents.get(selector.code_digest)
-        credential = None if consent is None else self.credentials.get(consent.given.credential)
-        return Facts(consent, credential, position)
+        if consent is None:
+            return Facts(None, None, position)
+        number = consent.given.credential
+        later = self.later.get(number, ())
+        return Facts(consent, self.credentials.get(number), position, later)
+
+    def _follow(self, event: Event) -> None:
+        number = event.number
+        before = self.histories.get(number, ())
+        if not before and not isinstance(event.body, CredentialRegistered):
+            return
+        events = self.histories[number] = (*before, event)
+        self.credentials[number], later = standing(events)
+        if later:
+            self.later[number] = later
+        else:
+            self.later.pop(number, None)
 
     def _replace_consent(self, digest: bytes, *, ended: bool = False, spent: int = 0) -> None:
         consent = self.consents.get(digest)

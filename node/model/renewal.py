@@ -1,11 +1,11 @@
 """Renewing a node's keys: its description with the next one, and how long the old one counts.
 
 Both are listed side by side for a while, so that nobody has to hold the newest trust list to
-believe the node. A journal key that has ended stays listed, with the reason: what it signed still
-verifies. A TLS certificate that has ended is of no use to anybody, and goes.
+believe the node. A journal or witness key that has ended stays listed, with the reason: what it
+signed still verifies. A TLS certificate that has ended is of no use to anybody, and goes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -51,14 +51,36 @@ def with_next_journal_keys(
     The others are retired, with the reason. `gone` are those that the node has no more; of these
     only one that never counted is left out.
     """
-    entries: list[JournalKeyEntry] = []
-    for entry in described.journal.keys:
+    keys = _followed(described.journal.keys, fresh, handover, reason, gone)
+    return replace(described, journal=replace(described.journal, keys=keys))
+
+
+def with_next_witness_keys(
+    described: NodeFile,
+    fresh: Collection[str],
+    handover: Handover,
+    reason: str,
+    gone: Collection[str] = (),
+) -> NodeFile:
+    """Return a description in which witness keys follow the others, as journal keys do."""
+    return replace(described, witness=_followed(described.witness, fresh, handover, reason, gone))
+
+
+def _followed(
+    entries: Iterable[JournalKeyEntry],
+    fresh: Collection[str],
+    handover: Handover,
+    reason: str,
+    gone: Collection[str],
+) -> tuple[JournalKeyEntry, ...]:
+    found: list[JournalKeyEntry] = []
+    for entry in entries:
         if entry.verifier in gone and entry.valid_from > handover.since:
             continue
         if entry.verifier not in fresh and entry.retired_because is None:
             entry = replace(entry, retired_because=reason)  # noqa: PLW2901 - the same entry
-        entries.append(_handed_over(entry, handover, is_fresh=entry.verifier in fresh))
-    return replace(described, journal=replace(described.journal, keys=tuple(entries)))
+        found.append(_handed_over(entry, handover, is_fresh=entry.verifier in fresh))
+    return tuple(found)
 
 
 def _counts_at(entry: CertificateEntry, at: datetime) -> bool:

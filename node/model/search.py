@@ -1,10 +1,14 @@
 """Looking for entries of a journal: by credential, peer, time, kind and outcome."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import Struct
 
+from node.model.case_bodies import CaseConcluded, CaseReceived, CaseStep
+from node.model.history import number_of
+from node.model.holder_bodies import ContestRaised, RecordExported, WatchGiven
+from node.model.notice_bodies import NoticeTaken, StatusNotice
 from node.model.statement import (
     AccessFilter,
     Answer,
@@ -13,13 +17,23 @@ from node.model.statement import (
     Conclusion,
     ConsentEnded,
     ConsentGiven,
+    CredentialAmended,
     CredentialRegistered,
+    CredentialRenewed,
+    CredentialSuperseded,
+    Erasure,
+    ErasureAcknowledged,
+    ErasureConcluded,
+    ErasureRequest,
     NoAnswer,
     Outcome,
     Query,
+    RegistryEvent,
+    RevocationProposed,
     Statement,
     StatusChanged,
     TrustAdopted,
+    WatchEnded,
 )
 
 KINDS: Final[dict[str, type[Body]]] = {
@@ -28,16 +42,36 @@ KINDS: Final[dict[str, type[Body]]] = {
     "no_answer": NoAnswer,
     "conclusion": Conclusion,
     "registered": CredentialRegistered,
+    "amended": CredentialAmended,
     "status_changed": StatusChanged,
+    "renewed": CredentialRenewed,
+    "superseded": CredentialSuperseded,
+    "revocation_proposed": RevocationProposed,
     "share_code_given": ConsentGiven,
     "share_code_ended": ConsentEnded,
+    "watch_given": WatchGiven,
+    "watch_ended": WatchEnded,
+    "contest_raised": ContestRaised,
+    "record_exported": RecordExported,
+    "status_notice": StatusNotice,
+    "notice_taken": NoticeTaken,
+    "case_step": CaseStep,
+    "case_received": CaseReceived,
+    "case_concluded": CaseConcluded,
     "trust_adopted": TrustAdopted,
     "audit_access": AuditAccess,
+    "erasure": Erasure,
+    "erasure_request": ErasureRequest,
+    "erasure_acknowledged": ErasureAcknowledged,
+    "erasure_concluded": ErasureConcluded,
 }
 """Every kind of statement, by the word for it."""
 
 _OF_PEERS: Final = (Query, Answer, NoAnswer, Conclusion)
-_OF_CREDENTIALS: Final = (Answer, CredentialRegistered, StatusChanged, ConsentGiven, ConsentEnded)
+_OF_CREDENTIALS: Final = (
+    *(Answer, *get_args(RegistryEvent), ConsentGiven, ConsentEnded),
+    *(WatchGiven, WatchEnded, ContestRaised),
+)
 _WITH_OUTCOME: Final = (Answer, Conclusion)
 
 
@@ -94,7 +128,7 @@ class Search(Struct, frozen=True):
             statement: an entry of the journal.
             peer: node id of the other side, where there is one.
             rests_on: for an answer, the digest of the share code that its query names.
-            codes: digests of all share codes of the credential that is looked for.
+            codes: digests of all share codes of the credential that is looked for, and its watches.
         """
         body = statement.body
         return (
@@ -108,13 +142,15 @@ class Search(Struct, frozen=True):
 
     def _is_about(self, body: Body, rests_on: bytes | None, codes: Collection[bytes]) -> bool:
         match body:
-            case CredentialRegistered(credential=credential):
-                return credential.number == self.credential
-            case StatusChanged(number=number):
+            case _ if isinstance(body, RegistryEvent):
+                return number_of(body) == self.credential
+            case (
+                ConsentGiven(credential=number)
+                | WatchGiven(credential=number)
+                | ContestRaised(credential=number)
+            ):
                 return number == self.credential
-            case ConsentGiven(credential=number):
-                return number == self.credential
-            case ConsentEnded(code_digest=digest):
+            case ConsentEnded(code_digest=digest) | WatchEnded(watch=digest):
                 return digest in codes
             case _:
                 return rests_on in codes

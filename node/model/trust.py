@@ -16,20 +16,24 @@ from typing import Final
 from tuf.api.metadata import TargetFile
 
 from node.errors import Code, Refusal
-from node.model.trust_entries import (
-    SEAL_KINDS,
+from node.model.issuers import (
     Accreditation,
-    Agreement,
-    Certificate,
     Framework,
     Issuer,
+    IssuerBook,
+    make_framework,
+    make_issuers,
+)
+from node.model.recognition.form import RecognitionPart
+from node.model.trust_entries import (
+    SEAL_KINDS,
+    Agreement,
+    Certificate,
     JournalKey,
     Member,
     Node,
     OneSided,
     make_agreement,
-    make_framework,
-    make_issuers,
     make_member,
     make_node,
     require_own_origin,
@@ -83,6 +87,7 @@ __all__ = [
     "Framework",
     "FrameworkFile",
     "Issuer",
+    "IssuerBook",
     "IssuersFile",
     "JournalEntry",
     "JournalKey",
@@ -174,6 +179,7 @@ class _Resolving:
         self._issuers: dict[str, list[Issuer]] = {}
         self._frameworks: dict[str, Framework] = {}
         self._agreements: dict[str, AgreementFile] = {}  # by digest
+        self._recognitions: dict[tuple[frozenset[str], str, int], RecognitionPart] = {}
 
     def view(self) -> TrustView:
         checked = self._checked
@@ -203,6 +209,7 @@ class _Resolving:
                 for certificate in node.certificates
             },
             agreements=agreements,
+            recognitions=self._recognitions,
             one_sided=one_sided,
             issuers={
                 (country, issuer.id): issuer
@@ -215,6 +222,11 @@ class _Resolving:
             missing=tuple(checked.missing),
             strays=tuple(checked.strays),
             witnesses_required=policy.witnesses_required,
+            books={
+                country: IssuerBook.of(issuers)
+                for country, issuers in self._issuers.items()
+                if issuers
+            },
         )
 
     def _federation(self) -> tuple[str, dict[str, Member], PolicyFile]:
@@ -332,6 +344,9 @@ class _Resolving:
                 there = tuple(party for party in parties if party not in lacking)
                 one_sided.append(OneSided(file.id, there, tuple(lacking)))
                 continue
+            if file.recognition is not None:
+                key = (frozenset(parties), file.id, file.version)
+                self._recognitions[key] = file.recognition
             agreement = make_agreement(file, min(countries[party].expires_at for party in parties))
             for one in parties:
                 for other in parties:

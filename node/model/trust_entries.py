@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
@@ -19,17 +19,12 @@ from msgspec import Struct
 from node.errors import Code, Refusal
 from node.model.bounds import NODE_ID, text
 from node.model.cosignature import witness_name
-from node.model.credential import AwardType
 from node.model.note import KeyKind, VerifierKey
 from node.model.possession import check_journal_key, check_tls_key
 from node.model.statement import AgreementReference, Purpose
 from node.model.trust_files import (
-    AccreditationEntry,
     AgreementFile,
     CertificateEntry,
-    FrameworkFile,
-    IssuerEntry,
-    IssuersFile,
     JournalKeyEntry,
     MemberEntry,
     NodeFile,
@@ -133,62 +128,6 @@ class OneSided(Struct, frozen=True):
     lacking: tuple[str, ...]
 
 
-class Accreditation(Struct, frozen=True):
-    """What an issuer may award; `isco08` are whole occupations or what they begin with."""
-
-    isco08: tuple[str, ...]
-    levels_eqf: frozenset[int]
-    award_types: frozenset[AwardType]
-    since: int
-    until: int | None
-    by: str
-
-
-class Issuer(Struct, frozen=True):
-    """Who awards credentials in a country; `expires_at` is the expiry of the country's role."""
-
-    id: str
-    country: str
-    name: str
-    accreditations: tuple[Accreditation, ...]
-    suspended_since: int | None
-    withdrawn_since: int | None
-    reason: str
-    expires_at: int
-
-    def stands(self, at: int) -> bool:
-        """Tell whether it is neither suspended nor withdrawn at a time."""
-        suspended, withdrawn = self.suspended_since, self.withdrawn_since
-        return (suspended is None or at < suspended) and (withdrawn is None or at < withdrawn)
-
-    def accreditation_for(
-        self, isco08: str, level_eqf: int, award_type: AwardType, at: int
-    ) -> Accreditation | None:
-        """Return the accreditation for an award that counts at a time, the newest of several."""
-        if not self.stands(at):
-            return None
-        found: Accreditation | None = None
-        for entry in self.accreditations:
-            if (
-                entry.since <= at
-                and (entry.until is None or at < entry.until)
-                and level_eqf in entry.levels_eqf
-                and award_type in entry.award_types
-                and isco08.startswith(entry.isco08)
-                and (found is None or entry.since > found.since)
-            ):
-                found = entry
-        return found
-
-
-class Framework(Struct, frozen=True):
-    """A country's levels by their national name, each with its EQF level."""
-
-    name: str
-    levels_eqf: dict[str, int]
-    provenance: str
-
-
 # --- times ---------------------------------------------------------------------------------
 
 
@@ -206,6 +145,11 @@ def microseconds(moment: datetime) -> int:
 def day_start(day: date) -> int:
     """Return when a day begins, in UTC."""
     return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def calendar_day(at: int) -> date:
+    """Return the day that a time lies in, in UTC."""
+    return (_EPOCH + timedelta(microseconds=at)).date()
 
 
 def _until(moment: datetime | None) -> int | None:
@@ -390,54 +334,6 @@ def require_party(file: AgreementFile, country: str, file_id: str) -> None:
         raise Refusal(Code.MALFORMED, "parties must be different node ids, like XA")
     if country not in file.parties:
         raise Refusal(Code.MALFORMED, f"{country} lists it, but is no party to it")
-
-
-def make_issuers(file: IssuersFile, country: str, expires_at: int) -> list[Issuer]:
-    """Make the issuers of a country.
-
-    Raises:
-        Refusal: MALFORMED where two have one id, or a text holds control characters.
-    """
-    issuers = [_make_issuer(entry, country, expires_at) for entry in file.issuers]
-    if len({issuer.id for issuer in issuers}) != len(issuers):
-        raise Refusal(Code.MALFORMED, "two issuers have the same id")
-    return issuers
-
-
-def _make_issuer(entry: IssuerEntry, country: str, expires_at: int) -> Issuer:
-    return Issuer(
-        id=text(entry.id, "issuer id", 64),
-        country=country,
-        name=text(entry.name, f"issuer {entry.id!r}: name", 200),
-        accreditations=tuple(map(_make_accreditation, entry.accredited)),
-        suspended_since=_day_start(entry.suspended_since),
-        withdrawn_since=_day_start(entry.withdrawn_since),
-        reason=text(entry.reason, f"issuer {entry.id!r}: reason", 1000, empty=True),
-        expires_at=expires_at,
-    )
-
-
-def _make_accreditation(entry: AccreditationEntry) -> Accreditation:
-    return Accreditation(
-        isco08=entry.isco08,
-        levels_eqf=frozenset(entry.levels_eqf),
-        award_types=frozenset(AwardType[name.upper()] for name in entry.award_types),
-        since=day_start(entry.since),
-        until=_day_end(entry.until),
-        by=text(entry.by, "accredited by", 200),
-    )
-
-
-def make_framework(file: FrameworkFile) -> Framework:
-    """Make a country's framework of levels.
-
-    Raises:
-        Refusal: MALFORMED where a level stands twice.
-    """
-    levels = {entry.national: entry.eqf for entry in file.levels}
-    if len(levels) != len(file.levels):
-        raise Refusal(Code.MALFORMED, "a national level stands twice")
-    return Framework(text(file.name, "name", 200), levels, file.provenance)
 
 
 def shared_keys(nodes: Collection[Node]) -> dict[str, str]:

@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from node.errors import Code, Refusal
+from node.model.codes import LEVELS_MAX
+from node.model.recognition.form import RecognitionPart
 
 FILE_SIZE_MAX_BYTES: Final = 1 << 20
 FEDERATION_FILE: Final = "federation.json"
@@ -129,7 +131,15 @@ class JournalKeyEntry(_Strict, frozen=True):
 class JournalEntry(_Strict, frozen=True):
     """A node's journal: its C2SP origin and the keys that sign its checkpoints."""
 
-    origin: Annotated[str, Meta(min_length=1, max_length=255)]
+    origin: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=255,
+            description="Name of the journal; begins with the node's id in small letters and a dot",
+            extra_json_schema={"pattern": "^[a-z]{2}[0-9]{0,2}\\."},
+        ),
+    ]
     keys: Annotated[tuple[JournalKeyEntry, ...], Meta(min_length=1, max_length=64)]
 
 
@@ -174,14 +184,18 @@ class NodeFile(_Strict, frozen=True):
 
 
 class AccreditationEntry(_Strict, frozen=True, rename={"since": "from"}):
-    """What an issuer may award, from when to when (days, UTC), by whose decision."""
+    """What an issuer may award, from when to when (days, UTC), by whose decision.
+
+    Levels are those of the EQF or, where the country has none, of its own framework.
+    """
 
     isco08: Annotated[tuple[Occupation, ...], Meta(min_length=1, max_length=500)]
-    levels_eqf: Annotated[tuple[LevelEqf, ...], Meta(min_length=1, max_length=8)]
+    levels_eqf: Annotated[tuple[LevelEqf, ...], Meta(max_length=8)]
     award_types: Annotated[tuple[AwardName, ...], Meta(min_length=1, max_length=4)]
     since: date
     by: Name
     until: date | None = None
+    levels_national: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
 
 
 class IssuerEntry(_Strict, frozen=True):
@@ -202,10 +216,16 @@ class IssuersFile(_Strict, frozen=True):
 
 
 class LevelEntry(_Strict, frozen=True):
-    """One level of a national framework, and the EQF level that it is referenced to."""
+    """One level of a national framework, and what it is referenced to: one of these or more.
+
+    `aqrf` is the ASEAN framework, `sadcqf` that of SADC, `cvq` the Caribbean qualification.
+    """
 
     national: Name
-    eqf: LevelEqf
+    eqf: LevelEqf | None = None
+    aqrf: Annotated[int, Meta(ge=1, le=LEVELS_MAX["aqrf"])] | None = None
+    sadcqf: Annotated[int, Meta(ge=1, le=LEVELS_MAX["sadcqf"])] | None = None
+    cvq: Annotated[int, Meta(ge=1, le=LEVELS_MAX["cvq"])] | None = None
 
 
 class FrameworkFile(_Strict, frozen=True):
@@ -222,7 +242,8 @@ class FrameworkFile(_Strict, frozen=True):
 class AgreementFile(_Strict, frozen=True):
     """`agreements/XA/<id>.json`: which purposes two or more nodes answer each other for.
 
-    Both dates are days in force, in UTC; without the second there is no end yet.
+    Both dates are days in force, in UTC; without the second there is no end yet. What it says of
+    recognition stands in a part of its own; a bare agreement says nothing of it.
     """
 
     id: FileId
@@ -234,6 +255,7 @@ class AgreementFile(_Strict, frozen=True):
     in_force_until: date | None
     purposes: Annotated[tuple[PurposeName, ...], Meta(max_length=3)]
     note: Note = ""
+    recognition: RecognitionPart | None = None
 
 
 # --- reading and describing them -----------------------------------------------------------

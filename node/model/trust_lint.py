@@ -122,6 +122,8 @@ class _Looking:
             self._look_at(path, file, seals)
         if self._listing.kind in _WHOLE:
             self._look_at_members()
+            if isinstance(policy, PolicyFile):
+                self._look_at_witnesses(policy)
         for name, listed in self._agreements.items():
             self._look_at_agreement(name, listed)
         self._look_at_overlaps()
@@ -139,7 +141,8 @@ class _Looking:
         elif isinstance(file, IssuersFile):
             framework = self._files.get(path.replace("issuers.json", "framework.json"))
             levels = framework.levels if isinstance(framework, FrameworkFile) else ()
-            lint_files.lint_issuers(file, path, notes, now, {level.eqf for level in levels})
+            eqf = {level.eqf for level in levels if level.eqf is not None}
+            lint_files.lint_issuers(file, path, notes, now, eqf)
         elif isinstance(file, FrameworkFile):
             lint_files.lint_framework(file, path, notes)
         elif isinstance(file, AgreementFile):
@@ -200,6 +203,24 @@ class _Looking:
             path = f"issuers/{country}/{name}.json"
             if path not in listing.files and path not in listing.unread:
                 notes.note(path, "", f"{country} has no {name}; nobody can look up its {name}.")
+
+    def _look_at_witnesses(self, policy: PolicyFile) -> None:
+        """Look whether every journal can have as many witnesses as the policy requires."""
+        witnesses = {
+            file.node
+            for file in self._files.values()
+            if isinstance(file, NodeFile) and lint_files.can_cosign(file, policy, self._now)
+        } & {country for country, member in self._members.items() if not member.suspended_since}
+        required = policy.witnesses_required
+        lacking = sorted(one for one in self._members if len(witnesses - {one}) < required)
+        if lacking:
+            self._notes.warning(
+                POLICY_FILE,
+                "witnesses_required",
+                f"{required} other members must cosign, and only "
+                f"{_names(sorted(witnesses)) if witnesses else 'nobody'} can: receipts of "
+                f"{_names(lacking)} would stay INDETERMINATE; ask for fewer.",
+            )
 
     # --- agreements -----------------------------------------------------------------------
 

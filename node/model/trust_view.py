@@ -6,18 +6,11 @@ from msgspec import Struct
 
 from node.errors import Code, Refusal
 from node.model.credential import AwardType
+from node.model.issuers import Accreditation, Framework, Issuer, IssuerBook
 from node.model.note import KeyKind, OpenedCheckpoint, open_checkpoint, split_note
+from node.model.recognition.form import RecognitionPart
 from node.model.statement import AgreementReference, Purpose, TrustReference
-from node.model.trust_entries import (
-    Accreditation,
-    Agreement,
-    Framework,
-    Issuer,
-    Member,
-    Node,
-    OneSided,
-    holds,
-)
+from node.model.trust_entries import Agreement, Member, Node, OneSided, holds
 from node.model.trust_metadata import RoleState
 
 _COSIGNED_AS: Final = {
@@ -42,12 +35,14 @@ class TrustView(Struct, frozen=True):
         agreements: by the pair of node ids.
         one_sided: agreements that not all their parties list.
         issuers: by country and issuer id.
+        books: the issuers of each country by word; a country that lists none is not there.
         frameworks: by country.
         seals_required: the kinds of signature that a checkpoint must carry.
         faults: why countries are left out, a sentence each.
         missing: what the list names and the bundle has not, or not as it is listed: metadata and
             files.
         strays: what the bundle has and the list does not name.
+        recognitions: what agreements say of recognition, by their parties, id and version.
         witnesses_required: how many other members must have cosigned what a receipt stands on.
     """
 
@@ -68,6 +63,8 @@ class TrustView(Struct, frozen=True):
     missing: tuple[str, ...]
     strays: tuple[str, ...]
     witnesses_required: int = 0
+    books: dict[str, IssuerBook] = {}
+    recognitions: dict[tuple[frozenset[str], str, int], RecognitionPart] = {}
 
     def node(self, node: str) -> Node:
         """Return a node, whether or not it may be asked or answered now.
@@ -120,6 +117,10 @@ class TrustView(Struct, frozen=True):
             ),
             default=None,
         )
+
+    def recognition_of(self, agreement: Agreement) -> RecognitionPart | None:
+        """Return what an agreement says of recognition, if it says anything."""
+        return self.recognitions.get((agreement.parties, agreement.id, agreement.version))
 
     def agreement_named(
         self, one: str, other: str, reference: AgreementReference, now: int

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,12 +15,16 @@ from node.flows.ports import Clock, FalseReply, Identity, Trust
 from node.flows.witness_ports import WitnessedElsewhere
 from node.model.seal import Sealed
 from node.model.trust import Node, tls_name
+from node.wire.case_documents import SEALED_SIZE_MAX_BYTES
 from node.wire.parcel import PARCEL_SIZE_MAX_BYTES, Item, encode_parcel, parse_parcel
 from node.wire.refusals import WITNESSED_SIZE, WITNESSED_TRAILER, from_grpc
 from node.wire.stubs import (
     SERVICE_NAME,
+    CasePartChunk,
+    CasePartRequest,
     ConsistencyRequest,
     ConsistencyResponse,
+    FollowRequest,
     HeadRequest,
     HeadResponse,
     InclusionRequest,
@@ -58,6 +62,8 @@ class _Line(Struct, frozen=True):
     until: int | None
     channel: grpc.aio.Channel
     exchange: _Exchange
+    erase: _Exchange
+    case: _Exchange
 
 
 class GrpcPeers:
@@ -82,18 +88,62 @@ class GrpcPeers:
     async def exchange(self, node: str, queries: Sequence[Sealed]) -> Sequence[Item]:
         """Send sealed queries as one parcel; returns what the peer put in their places."""
         self._trust.view().member(node, self._clock())
-        exchange = self._line(node).exchange
+        return await self._parcel(self._line(node).exchange, queries)
+
+    async def request_erasure(self, node: str, requests: Sequence[Sealed]) -> Sequence[Item]:
+        """Send sealed requests as one parcel (port `ErasurePeers`)."""
+        self._trust.view().member(node, self._clock())
+        return await self._parcel(self._line(node).erase, requests)
+
+    async def case_steps(self, node: str, steps: Sequence[Sealed]) -> Sequence[Item]:
+        """Send sealed steps as one parcel (port `CasePeers`)."""
+        self._trust.view().member(node, self._clock())
+        return await self._parcel(self._line(node).case, steps)
+
+    async def case_part(self, node: str, case: bytes, digest: bytes) -> bytes:
+        """Return a document as its node encrypted it; bounded, unchecked (port `CasePeers`)."""
+        self._trust.view().member(node, self._clock())
+        call: Any = self._line(node).channel.unary_stream(
+            f"/{SERVICE_NAME}/CasePart",
+            request_serializer=CasePartRequest.SerializeToString,
+            response_deserializer=CasePartChunk.FromString,
+        )
+        request = CasePartRequest(case_id=case, digest=digest)
+        content = bytearray()
         with _refusals():
-            reply = await exchange(encode_parcel(queries), timeout=self._timeout_s)
+            async for chunk in call(request, timeout=self._timeout_s):
+                content += chunk.content
+                if len(content) > SEALED_SIZE_MAX_BYTES:
+                    raise Refusal(Code.PEER_FALSE, "a document is larger than one can be")
+        return bytes(content)
+
+    async def follow(self, node: str, start: int) -> AsyncIterator[Sequence[Item]]:
+        """Yield a peer's notices from a position on, unchecked (port `FollowPeers`)."""
+        self._trust.view().member(node, self._clock())
+        call: Any = self._line(node).channel.unary_stream(
+            f"/{SERVICE_NAME}/Follow",
+            request_serializer=FollowRequest.SerializeToString,
+            response_deserializer=None,
+        )
+        stream = call(FollowRequest(start=start))  # gRPC reads ahead no further than its window
+        try:
+            with _refusals():
+                async for parcel in stream:
+                    yield parse_parcel(parcel)
+            raise Refusal(Code.PEER_SILENT, "the peer ended the stream")
+        finally:
+            stream.cancel()
+
+    async def _parcel(self, call: _Exchange, said: Sequence[Sealed]) -> Sequence[Item]:
+        with _refusals():
+            reply = await call(encode_parcel(said), timeout=self._timeout_s)
         evidence = reply[:_EVIDENCE_MAX_BYTES]
         try:
             items = parse_parcel(reply)
         except Refusal as refusal:
             raise FalseReply(f"the peer's parcel: {refusal.reason}", evidence) from None
-        if len(items) != len(queries):
-            raise FalseReply(
-                f"{len(queries)} queries sent, {len(items)} replies came back", evidence
-            )
+        if len(items) != len(said):
+            raise FalseReply(f"{len(said)} statements sent, {len(items)} replies came", evidence)
         return items
 
     async def trust_file(self, node: str, name: str) -> bytes:
@@ -189,14 +239,19 @@ class GrpcPeers:
         options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls_name(node.id)))
         channel = grpc.aio.secure_channel(node.endpoint, credentials, options=options)
         # Replies come as bytes: what is no parcel is evidence, where a stub would lose it.
-        exchange: Any = channel.unary_unary(
-            f"/{SERVICE_NAME}/Exchange",
-            request_serializer=Parcel.SerializeToString,
-            response_deserializer=None,
+        exchange: Any
+        erase: Any
+        case: Any
+        exchange, erase, case = (
+            channel.unary_unary(
+                f"/{SERVICE_NAME}/{method}",
+                request_serializer=Parcel.SerializeToString,
+                response_deserializer=None,
+            )
+            for method in ("Exchange", "Erase", "Case")
         )
-
         until = min(changes, default=None)
-        return _Line(node, own.certificate_pem, until, channel, exchange)
+        return _Line(node, own.certificate_pem, until, channel, exchange, erase, case)
 
 
 @contextmanager

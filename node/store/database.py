@@ -1,14 +1,14 @@
 """One database: a thread that writes, threads that read, and SQL compiled once.
 
-SQLite in WAL mode with synchronous=FULL: a commit that returned is on disk. Work is handed to a
-thread by the batch, never by the statement, so an idle event loop costs one hop and not ten.
+A commit that returned is on disk. Work is handed to a thread by the batch, never by the statement,
+so an idle event loop costs one hop and not ten. What differs between SQLite and PostgreSQL is in
+`engines`.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -18,28 +18,15 @@ from sqlalchemy import (
     Column,
     Connection,
     Dialect,
-    Engine,
     Select,
     Table,
-    create_engine,
-    event,
 )
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError
 
-from node.errors import Code, Refusal
+from node.store.engines import execute, open_engines, refusal
 
-_CHECKPOINT_EVERY: Final = 256
-_CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
-_BUSY_TIMEOUT_S: Final = 30.0
 _READERS: Final = 2
-_PRAGMAS: Final = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "wal_autocheckpoint=64000",  # should the checkpoints below ever fail to keep up
-    "cache_size=-16384",
-)
 _RUN_MAX: Final = 4096
 _RUNS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _Result = TypeVar("_Result")
@@ -51,14 +38,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Open the database at an SQLAlchemy URL; nothing is created."""
-        self._writing = _engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._engines = open_engines(url, _READERS)
         self._held: Connection | None = None
-        self._reading = _engine(url, begin="BEGIN", pool_size=_READERS + 1)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
-        self._checkpointer = ThreadPoolExecutor(1, thread_name_prefix="store-checkpoint")
-        self._transactions = 0
-        self._copied = False
 
     def write_now(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run work in one write transaction, in this thread.
@@ -69,14 +52,14 @@ class Database:
         try:
             # Held between transactions: taking it from the pool costs as much as a statement.
             if self._held is None:
-                self._held = self._writing.connect()
+                self._held = self._engines.writing.connect()
             with self._held.begin():
                 result = work(self._held)
-            self._checkpoint(self._held)
+            self._engines.after_commit(self._held)
         except BaseException as error:
             self.release()
-            if isinstance(error, DatabaseError):
-                raise _refusal(error) from error
+            if isinstance(error, DatabaseError | InterfaceError):
+                raise refusal(error) from error
             raise
         return result
 
@@ -86,28 +69,29 @@ class Database:
         if held is not None:
             held.close()
 
-    def _checkpoint(self, connection: Connection) -> None:
-        """Have SQLite's log copied into the database beside the writing, now and then.
+    async def truncate_log(self) -> bool:
+        """Have SQLite's log copied into the database and cut to nothing.
 
-        By itself it does so within some commit, and everybody who waits for that one waits for
-        the whole copy. Here another thread copies most of it; only what was written meanwhile is
-        left to the writer, who must do it, or the log would never begin anew.
+        Returns False while another reader or writer is in the way: it is not waited for long,
+        because everybody who writes would wait too.
         """
-        self._transactions += 1
-        if self._copied:
-            self._copied = False
-            with suppress(DatabaseError):  # what is committed is committed; the next one copies
-                _execute(connection, _CHECKPOINT, ()).close()
-        elif self._transactions % _CHECKPOINT_EVERY == 0:
-            self._checkpointer.submit(self._copy_log)
+        return await asyncio.get_running_loop().run_in_executor(None, self._engines.truncate_log)
 
-    def _copy_log(self) -> None:
-        connection = self._reading.raw_connection()
-        try:
-            connection.cursor().execute(_CHECKPOINT)
-        finally:
-            connection.close()
-        self._copied = True
+    async def holds_any(self, traces: Collection[bytes]) -> bool:
+        """Tell whether any of some bytes still lies anywhere in the database, or may."""
+        return await asyncio.to_thread(self._engines.holds_any, traces)
+
+    async def rewrite(self) -> None:
+        """Write the whole database anew, without what its pages held in their free space.
+
+        Raises:
+            Refusal: STALE where the disk refuses, or has no room for a second copy.
+        """
+        await self.in_writer(self._rewrite)
+
+    def _rewrite(self) -> None:
+        self.release()
+        self._engines.rewrite()
 
     async def write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run work in one write transaction, in the writing thread (see `write_now`)."""
@@ -126,31 +110,29 @@ class Database:
     def read_now(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run work on one consistent snapshot, in this thread."""
         try:
-            with self._reading.begin() as connection:
+            with self._engines.reading.begin() as connection:
                 return work(connection)
-        except DatabaseError as error:
-            raise _refusal(error) from error
+        except (DatabaseError, InterfaceError) as error:
+            raise refusal(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Hold one consistent snapshot open, in this thread."""
-        with self._reading.begin() as connection:
+        with self._engines.reading.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Finish what runs and close every connection."""
         self._writer.shutdown()
-        self._checkpointer.shutdown()
         self._readers.shutdown()
         self.release()
-        self._reading.dispose()
-        self._writing.dispose()
+        self._engines.close()
 
 
 def run(connection: Connection, statement: ClauseElement, **values: Any) -> DBAPICursor:  # noqa: ANN401 - the columns' own
-    """Run a statement that every batch runs; rows come as tuples (see `_execute`)."""
+    """Run a statement that every batch runs; rows come as tuples (see `execute`)."""
     sql, bound = _compiled(connection.dialect, statement)
-    return _execute(connection, sql, tuple([values.get(name, held) for name, held in bound]))
+    return execute(connection, sql, tuple([values.get(name, held) for name, held in bound]))
 
 
 @lru_cache(maxsize=64)
@@ -163,23 +145,6 @@ def _compiled(
     return str(compiled), tuple((name, compiled.params[name]) for name in names)
 
 
-def _execute(connection: Connection, sql: str, values: tuple[Any, ...]) -> DBAPICursor:
-    """Run compiled SQL on the driver itself, within the connection's transaction.
-
-    The way through the engine's events and result rows takes longer than most of the statements
-    that a batch runs.
-    """
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(sql, values)
-    except Exception as error:
-        base = connection.dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(
-            sql, None, error, base, hide_parameters=True, dialect=connection.dialect
-        ) from error
-    return cursor
-
-
 def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows with values in the table's column order, many in one statement.
 
@@ -188,7 +153,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, 
     """
     for size, some in _in_sizes(rows):
         sql = _insert_sql(connection.dialect, table, size)
-        _execute(connection, sql, tuple(chain.from_iterable(some)))
+        execute(connection, sql, tuple(chain.from_iterable(some)))
 
 
 def set_values(
@@ -206,7 +171,7 @@ def set_values(
     changed = 0
     for size, some in _in_sizes(rows):
         sql = _set_values_sql(connection.dialect, key, column, size, once=once)
-        changed += _execute(connection, sql, tuple(chain.from_iterable(some))).rowcount
+        changed += execute(connection, sql, tuple(chain.from_iterable(some))).rowcount
     return changed
 
 
@@ -221,7 +186,7 @@ def rows_in(
     found: list[tuple[Any, ...]] = []
     for size, some in _in_powers(list(values)):
         sql = _rows_in_sql(connection.dialect, query, key, size)
-        found += _execute(connection, sql, tuple(some)).fetchall()
+        found += execute(connection, sql, tuple(some)).fetchall()
     return found
 
 
@@ -237,7 +202,7 @@ def rows_with(
     found: list[tuple[Any, ...]] = []
     for size, some in _in_powers(list(pairs)):
         sql = _rows_with_sql(connection.dialect, keys, size)
-        found += _execute(connection, sql, tuple(chain.from_iterable(some))).fetchall()
+        found += execute(connection, sql, tuple(chain.from_iterable(some))).fetchall()
     return found
 
 
@@ -300,41 +265,3 @@ def _set_values_sql(
 
 def _mark(dialect: Dialect) -> str:
     return "?" if dialect.paramstyle == "qmark" else "%s"
-
-
-def _engine(url: str, *, begin: str, pool_size: int) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        connect_args={"timeout": _BUSY_TIMEOUT_S},
-        hide_parameters=True,  # values are personal data; errors are logged
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver must not open transactions by itself: BEGIN IMMEDIATE below is ours.
-        connection.isolation_level = None
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        _execute(connection, begin, ())
-
-    return engine
-
-
-def _refusal(error: DatabaseError) -> Refusal:
-    """Say in a word what the disk refused; the statement and its values are never repeated."""
-    cause = str(error.orig)
-    if isinstance(error, OperationalError) or "readonly" in cause:
-        return Refusal(
-            Code.STALE,
-            f"the database refuses to work: {cause}; free the disk or mend its permissions, "
-            "the node goes on by itself",
-            retry_after_s=5.0,
-        )
-    if isinstance(error, IntegrityError):
-        return Refusal(Code.CONFLICT, "what is to be registered is in the registry already")
-    return Refusal(Code.DEFECT, f"the database failed: {type(error.orig).__name__}")

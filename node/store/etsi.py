@@ -4,7 +4,7 @@ sources/etsi/scheme.json    what the form asks for beside the list; once it is t
 etsi/lote.json              is made anew whenever the targets role is staged
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from node.errors import Code, Refusal
 from node.model.federation import expiry
@@ -55,6 +55,12 @@ def keep_scheme(sources: Sources, content: bytes | None, where: str) -> None:
     elif sources.read(SCHEME_FILE) is None:
         raise Refusal(Code.UNKNOWN, "the federation keeps no list after ETSI TS 119 602")
     else:
+        sources.remove(SCHEME_FILE)
+
+
+def forget_scheme(sources: Sources, listed: Container[str]) -> None:
+    """Remove the scheme file, which is never published, where no list is made of it."""
+    if LOTE_FILE not in listed:
         sources.remove(SCHEME_FILE)
 
 

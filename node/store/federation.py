@@ -50,7 +50,7 @@ from node.model.federation_files import (
     suspended,
 )
 from node.model.trust_files import FEDERATION_FILE, POLICY_FILE, FederationFile, PolicyFile
-from node.store.etsi import etsi_files
+from node.store.etsi import etsi_files, forget_scheme
 from node.store.publication import (
     Publication,
     listed_files,
@@ -324,6 +324,7 @@ class Federation:
         self.staged_file(role).unlink()
         self._restore(role, publication)
         if role == "targets":
+            forget_scheme(self._sources, listed_files(self.targets()))
             members = countries_of(self.targets())
             for country in members:
                 if not self._sources.of_country(country):

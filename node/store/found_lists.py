@@ -25,7 +25,7 @@ from node.store.publication import METADATA, TARGETS, listed_files, target_path
 
 _FEDERATION_PARTS: Final = ("federation.json", "policy.json", "etsi")
 _Kind = TypeVar("_Kind", Snapshot, Targets, Timestamp)
-_BESIDE: Final = frozenset({"schemas", "countries.json", "README.md", "keys.json"})
+_BESIDE: Final = frozenset({"schemas", "samples", "countries.json", "README.md", "keys.json"})
 
 
 class Found(Struct, frozen=True):

@@ -12,27 +12,42 @@ from typing import Any, Final, TypeVar
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, update
 
 from node.errors import Code, Refusal
 from node.flows.coalesce import Coalescer
 from node.flows.ports import Counterpart, Draft, Evidence, Judge, Question, Recorded
-from node.model.credential import Credential
-from node.model.decide import Consent, Facts, spends_consent
+from node.model.case_bodies import CaseReceived, CaseStep
+from node.model.credential import LAST_WITHOUT_DETAILS
+from node.model.decide import Facts, spends_consent
 from node.model.fork import Fork
+from node.model.holder_bodies import RecordExported
+from node.model.notice_bodies import StatusNotice
 from node.model.seal import Sealed
-from node.model.statement import Answer, Query
+from node.model.statement import Answer, ErasureAcknowledged, ErasureRequest, Query
 from node.store import schema
 from node.store.database import Database, insert_rows, rows_with
 from node.store.journal import Journal, Placed
-from node.store.projection import facts_of, keep_evidence, project, spend
+from node.store.projection import keep_evidence, project, spend
+from node.store.registry_rows import Held, held_by_code
 
 FORK: Final = "fork"
 _BATCH_MAX: Final = 1024
 _BATCH_STATEMENTS_MAX: Final = 4096
 _WAITING_MAX: Final = 16_384
 _CHUNK: Final = 2_000
-_TRAVELLING: Final = frozenset({Query, Answer})
+_TRAVELLING: Final = frozenset(
+    {
+        Query,
+        Answer,
+        ErasureRequest,
+        ErasureAcknowledged,
+        RecordExported,
+        CaseStep,
+        CaseReceived,
+        StatusNotice,
+    }
+)
 _Result = TypeVar("_Result")
 _log = structlog.get_logger()
 
@@ -80,6 +95,16 @@ class GroupCommit:
         answers: list[Sealed | Refusal] = await self._jobs.submit(_Answer(questions, judge))
         return answers
 
+    async def compose(self, compose: Callable[[Connection], Sequence[Draft]]) -> Sequence[Recorded]:
+        """Journal what `compose` makes of the tables as they are, in one transaction of its own.
+
+        What it raises undoes everything.
+        """
+        outcome = await self._database.in_writer(self._compose, compose)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
     async def append_many(
         self, drafts: Iterable[Draft], progress: Callable[[int], None] | None
     ) -> int:
@@ -115,6 +140,13 @@ class GroupCommit:
             return written
 
         return self._transact(work)
+
+    def _compose(self, compose: Callable[[Connection], Sequence[Draft]]) -> _Outcome:
+        batch = self._transact(
+            lambda connection: self._batch(connection, [_Append(compose(connection))])
+        )
+        self.forked |= batch.forked
+        return batch.outcomes(self._journal)[0]
 
     def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
         try:
@@ -170,14 +202,15 @@ class GroupCommit:
                 contradicting[counterpart.origin] = (counterpart.peer, fork)
         if not seen:
             return frozenset(), set()
-        known = {
-            (origin, size): (root, note)
-            for origin, size, _peer, root, note, _seen_at, _proved in rows_with(
-                connection,
-                (schema.peer_checkpoint.c.origin, schema.peer_checkpoint.c.size),
-                seen.keys(),
-            )
-        }
+        known = {}
+        for origin, size, _peer, root, note, _seen_at, proved in rows_with(
+            connection,
+            (schema.peer_checkpoint.c.origin, schema.peer_checkpoint.c.size),
+            seen.keys(),
+        ):
+            known[origin, size] = root, note
+            if proved > 1:  # now something rests on it: it is not thinned out
+                connection.execute(_RESTED_ON, {"of": origin, "at": size})
         for key, counterpart in seen.items():
             root, note = known.get(key, (counterpart.root, b""))
             if root != counterpart.root:
@@ -259,8 +292,10 @@ class _Batch:
         if not questions:
             return
         answered = _answered(connection, questions)
-        facts = facts_of(
-            connection, {question.query.selector.code_digest for question in questions}
+        held = held_by_code(
+            connection,
+            {question.query.selector.code_digest for question in questions},
+            details=any(one.query.wanted[-1] > LAST_WITHOUT_DETAILS for one in questions),
         )
         decided: dict[bytes, int] = {}
         for number, job in self._asked:
@@ -273,9 +308,9 @@ class _Batch:
                 elif commitment in decided:
                     results.append(decided[commitment])
                 elif commitment in answered:
-                    results.append(journal.seal_again(connection, answered[commitment]))
+                    results.append(_again(journal, connection, answered[commitment]))
                 else:
-                    result = self._judge(question, job.judge, facts, journal.size)
+                    result = self._judge(question, job.judge, held, journal.size)
                     results.append(result)
                     if isinstance(result, int):
                         decided[commitment] = result
@@ -284,14 +319,14 @@ class _Batch:
         self,
         question: Question,
         judge: Judge,
-        facts: dict[bytes, tuple[Consent, Credential | None]],
+        held: dict[bytes, Held],
         size: int,
     ) -> int | Refusal:
         digest = question.query.selector.code_digest
-        consent, credential = facts.get(digest, (None, None))
+        consent, credential, later = held.get(digest, (None, None, ()))
         position = size + len(self.drafts)
         try:
-            draft = judge(question, Facts(consent, credential, position))
+            draft = judge(question, Facts(consent, credential, position, later))
         except Refusal as refusal:
             return refusal
         if draft.asked_at != question.said_at:
@@ -300,7 +335,7 @@ class _Batch:
         if isinstance(draft.body, Answer) and spends_consent(draft.body) and consent is not None:
             spent = consent.uses_spent + 1
             self.uses_spent[digest] = spent
-            facts[digest] = (replace(consent, uses_spent=spent), credential)
+            held[digest] = (replace(consent, uses_spent=spent), credential, later)
         self.drafts.append(draft)
         return len(self.drafts) - 1
 
@@ -331,8 +366,18 @@ class _Batch:
 
     def _recorded(self, seals: Sequence[Sealed], number: int) -> Recorded:
         placed = self.placed[number]
-        sealed = seals[number] if isinstance(self.drafts[number].body, Query) else None
+        sealed = seals[number] if type(self.drafts[number].body) in _TRAVELLING else None
         return Recorded(placed.position, placed.commitment, sealed)
+
+
+def _again(journal: Journal, connection: Connection, position: int) -> Sealed | Refusal:
+    """Return the same answer as ever, or that it was erased; never another one."""
+    try:
+        return journal.seal_again(connection, position)
+    except Refusal as refusal:
+        if refusal.code is not Code.ERASED:
+            raise
+        return refusal
 
 
 def _statements_of(job: _Job) -> int:
@@ -350,3 +395,13 @@ def _answered(connection: Connection, questions: Iterable[Question]) -> dict[byt
     answered = schema.answered.c
     rows = rows_with(connection, (answered.said_at, answered.commitment), pairs)
     return {commitment: position for _said_at, commitment, position in rows}
+
+
+_RESTED_ON: Final = (
+    update(schema.peer_checkpoint)
+    .where(
+        schema.peer_checkpoint.c.origin == bindparam("of"),
+        schema.peer_checkpoint.c.size == bindparam("at"),
+    )
+    .values(proved=1)
+)

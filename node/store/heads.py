@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert  # SQLite spells it the same
 
 from node.errors import Code, Refusal
 from node.flows.witness_ports import (
@@ -48,11 +48,14 @@ class SqlHeads:
         self._journal = journal
         self._clock = clock
         self._thinned_out = 0
+        self._bare_thinned_out: dict[str, int] = {}
 
     # --- of peers ---
 
     async def advance(self, origin: str, size: int, judge: HeadJudge) -> WitnessedHead:
         """Replace the cosigned head of a journal by what `judge` makes of it."""
+        now = self._clock()
+        hour = now // _HOUR_US
 
         def work(connection: Connection) -> WitnessedHead:
             head = judge(_known(connection, origin, size))
@@ -69,14 +72,20 @@ class SqlHeads:
                     peer=head.peer,
                     root=seen.root,
                     note=seen.note,
-                    seen_at=self._clock(),
-                    proved=1,
+                    seen_at=now,
+                    proved=2,
                 )
                 .on_conflict_do_nothing()
             )
+            if self._bare_thinned_out.get(origin, 0) < hour:
+                passed = {"of": origin, "this_hour": hour * _HOUR_US}
+                connection.execute(_THIN_OUT_BARE, passed)
+                connection.execute(_KEEP_BARE, passed)
             return head
 
-        return await self._database.write(work)
+        head = await self._database.write(work)
+        self._bare_thinned_out[origin] = hour
+        return head
 
     async def cosigned(self, origin: str) -> WitnessedHead | None:
         """Return the newest head of a peer's journal that this node cosigned."""
@@ -301,6 +310,30 @@ _PROVED: Final = (
     .where(
         schema.peer_checkpoint.c.origin == bindparam("of"),
         schema.peer_checkpoint.c.size.in_(bindparam("sizes", expanding=True)),
+    )
+    .values(proved=1)
+)
+_bare: Final = schema.peer_checkpoint.alias("bare")
+_THIN_OUT_BARE: Final = delete(schema.peer_checkpoint).where(
+    schema.peer_checkpoint.c.origin == bindparam("of"),
+    schema.peer_checkpoint.c.proved == literal_column("2"),  # as the index has it
+    schema.peer_checkpoint.c.seen_at < bindparam("this_hour"),
+    schema.peer_checkpoint.c.size.not_in(
+        select(func.max(_bare.c.size))
+        .where(
+            _bare.c.origin == bindparam("of"),
+            _bare.c.proved == literal_column("2"),
+            _bare.c.seen_at < bindparam("this_hour"),
+        )
+        .group_by(_bare.c.seen_at // _HOUR_US)
+    ),
+)
+_KEEP_BARE: Final = (
+    update(schema.peer_checkpoint)
+    .where(
+        schema.peer_checkpoint.c.origin == bindparam("of"),
+        schema.peer_checkpoint.c.proved == literal_column("2"),
+        schema.peer_checkpoint.c.seen_at < bindparam("this_hour"),
     )
     .values(proved=1)
 )

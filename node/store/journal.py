@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import ClauseElement, Connection, Table, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert  # SQLite spells it the same
 
 from node.errors import Code, Refusal
 from node.model.merkle import EMPTY_ROOT, HASH_SIZE_BYTES, TILE_WIDTH, Tile, Tree, leaf_hash
@@ -26,6 +26,7 @@ from node.model.seal import SALT_SIZE_BYTES, Sealed, commitment
 from node.model.tiles import split_hashes
 from node.store import schema
 from node.store.database import insert_rows, run
+from node.store.erased import gone
 
 _BUNDLES_AT_ONCE: Final = 64
 _HELD_RETRY_AFTER_S: Final = 5.0
@@ -181,7 +182,7 @@ class Journal:
         """Return the same seal as ever of an old statement: that of its own batch.
 
         Raises:
-            Refusal: UNKNOWN where there is no such statement.
+            Refusal: UNKNOWN where there is no such statement, ERASED where it is gone.
         """
         self._reading = connection
         return _sealed(connection, position, lambda _size: self._open_tree())
@@ -229,9 +230,9 @@ def _bundle_at(connection: Connection, size: int) -> bytes:
 
 def stored_commitments(connection: Connection) -> Iterator[bytes]:
     """Yield the commitments of all entries, as they are kept beside them."""
-    stream = connection.execution_options(yield_per=_BUNDLES_AT_ONCE).execute(_BUNDLES)
-    for row in stream:
-        yield from split_hashes(row.commitments)
+    with connection.execute(_BUNDLES, execution_options={"yield_per": _BUNDLES_AT_ONCE}) as stream:
+        for row in stream:
+            yield from split_hashes(row.commitments)
 
 
 def stored_tree(connection: Connection, size: int) -> Tree:
@@ -247,7 +248,7 @@ def sealed_at(
     `trees` keeps the trees that were opened, by size, for the next call on this snapshot.
 
     Raises:
-        Refusal: UNKNOWN where there is no such statement.
+        Refusal: UNKNOWN where there is no such statement, ERASED where it is gone.
     """
     opened = {} if trees is None else trees
 
@@ -264,13 +265,15 @@ def _sealed(connection: Connection, position: int, tree: Callable[[int], Tree]) 
     note = connection.execute(_CHECKPOINT_OVER, {"at": position}).one_or_none()
     if row is None or note is None:
         raise Refusal(Code.UNKNOWN, f"the journal holds no statement at {position}")
+    if row.statement is None:
+        raise gone(connection, position)
     path = tree(note.size).path(position, note.size)
     return Sealed(row.statement, row.salt, position, path, note.note)
 
 
 def create(connection: Connection, node: str, origin: str, note: bytes) -> None:
     """Write the head of a new, empty journal and its first checkpoint."""
-    insert_rows(connection, schema.head, [(1, schema.VERSION, node, origin, 0, EMPTY_ROOT, 0)])
+    insert_rows(connection, schema.head, [(1, node, origin, 0, EMPTY_ROOT, 0)])
     insert_rows(connection, schema.checkpoint, [(0, note)])
 
 

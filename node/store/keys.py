@@ -4,7 +4,9 @@
     tls.key.pem, tls.cert.pem
     journal-2-ed25519.seed, journal-2-ml-dsa-44.seed    made when the first are renewed
     tls-2.key.pem, tls-2.cert.pem
-    witness-ed25519.seed, witness-ml-dsa-44.seed        cosign other nodes' checkpoints
+    witness-ed25519.seed, witness-ml-dsa-44.seed        cosign other nodes' checkpoints, by `init`
+    witness-2-ed25519.seed, witness-2-ml-dsa-44.seed    made when the first are renewed
+    document-ed25519.seed, document-2-ed25519.seed      sign open documents, made when asked for
 
 Files in one directory, readable by their owner only; nothing else in the program writes them. A
 renewal adds files and overwrites none, so nothing is lost wherever it is interrupted.
@@ -16,11 +18,12 @@ from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -40,6 +43,7 @@ _SEED_SIZE_BYTES: Final = 32
 _JOURNAL: Final = "journal"
 _TLS: Final = "tls"
 _WITNESS: Final = "witness"
+_DOCUMENT: Final = "document"
 _ED25519: Final = "-ed25519.seed"
 _MLDSA44: Final = "-ml-dsa-44.seed"
 _KEY: Final = ".key.pem"
@@ -49,12 +53,14 @@ _TLS_VALID: Final = timedelta(days=730)
 Signer = Ed25519Signer | Mldsa44Signer
 
 
-class JournalSeeds(Struct, frozen=True):
-    """The seeds of a journal key of each kind, which are made and retired together."""
-
+class _Seeds(Struct, frozen=True):
     file: str
     ed25519: bytes
     ml_dsa_44: bytes
+
+
+class JournalSeeds(_Seeds, frozen=True):
+    """The seeds of a journal key of each kind, which are made and retired together."""
 
     def signers(self, origin: str, *, post_quantum: bool) -> list[Signer]:
         """Return what signs the checkpoints of the journal with this origin."""
@@ -64,11 +70,8 @@ class JournalSeeds(Struct, frozen=True):
         return signers
 
 
-class WitnessSeeds(Struct, frozen=True):
+class WitnessSeeds(_Seeds, frozen=True):
     """The seeds of the keys that cosign other nodes' checkpoints, one of each kind."""
-
-    ed25519: bytes
-    ml_dsa_44: bytes
 
     def cosigners(self, origin: str, *, post_quantum: bool) -> list[Cosigner]:
         """Return what cosigns for the owner of the journal with this origin."""
@@ -77,6 +80,9 @@ class WitnessSeeds(Struct, frozen=True):
         if post_quantum:
             cosigners.append(Mldsa44Signer(name, self.ml_dsa_44))
         return cosigners
+
+
+_AnySeeds = TypeVar("_AnySeeds", JournalSeeds, WitnessSeeds)
 
 
 class TlsPair(Struct, frozen=True):
@@ -114,7 +120,7 @@ class KeyFiles(Struct, frozen=True):
 
     journal: tuple[JournalSeeds, ...]
     tls: tuple[TlsPair, ...]
-    witness: WitnessSeeds | None = None
+    witness: tuple[WitnessSeeds, ...] = ()
 
     def signers(self, origin: str, *, post_quantum: bool) -> list[Signer]:
         """Return what signs the checkpoints of the journal with this origin, the oldest first."""
@@ -126,8 +132,11 @@ class KeyFiles(Struct, frozen=True):
 
     def cosigners(self, origin: str, *, post_quantum: bool) -> list[Cosigner]:
         """Return what cosigns other nodes' checkpoints; nothing where there are no such keys."""
-        witness = self.witness
-        return [] if witness is None else witness.cosigners(origin, post_quantum=post_quantum)
+        return [
+            cosigner
+            for seeds in self.witness
+            for cosigner in seeds.cosigners(origin, post_quantum=post_quantum)
+        ]
 
 
 def make_keys(directory: Path, node: str, now: datetime) -> KeyFiles:
@@ -138,23 +147,19 @@ def make_keys(directory: Path, node: str, now: datetime) -> KeyFiles:
     """
     key_pem, certificate_pem = make_certificate(node, now)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journal = _write_seeds(directory, _JOURNAL)
+    journal = _write_seeds(directory, JournalSeeds, _JOURNAL)
     tls = _write_pair(directory, TlsPair(_TLS, key_pem, certificate_pem))
-    return KeyFiles((journal,), (tls,), add_witness_keys(directory))
-
-
-def add_witness_keys(directory: Path) -> WitnessSeeds:
-    """Make the keys of a witness where there are none yet; returns those that are there."""
-    there = read_witness_seeds(directory)
-    if there is not None:
-        return there
-    made = _write_seeds(directory, _WITNESS)
-    return WitnessSeeds(made.ed25519, made.ml_dsa_44)
+    return KeyFiles((journal,), (tls,), (add_witness_keys(directory),))
 
 
 def add_journal_keys(directory: Path) -> JournalSeeds:
     """Make journal keys that will follow those in use, and write them beside these."""
-    return _write_seeds(directory, _next_name(directory, _JOURNAL))
+    return _write_seeds(directory, JournalSeeds, _next_name(directory, _JOURNAL))
+
+
+def add_witness_keys(directory: Path) -> WitnessSeeds:
+    """Make witness keys that will follow those in use, if any, and write them beside these."""
+    return _write_seeds(directory, WitnessSeeds, _next_name(directory, _WITNESS))
 
 
 def add_certificate(directory: Path, node: str, now: datetime) -> TlsPair:
@@ -164,7 +169,26 @@ def add_certificate(directory: Path, node: str, now: datetime) -> TlsPair:
     return _write_pair(directory, TlsPair(name, key_pem, certificate_pem))
 
 
-def delete_keys(directory: Path, gone: Sequence[JournalSeeds | TlsPair]) -> None:
+def add_document_key(directory: Path) -> str:
+    """Make a key that signs open documents from now on; returns what its file is called."""
+    name = _next_name(directory, _DOCUMENT)
+    write_secret(directory / f"{name}{_ED25519}", os.urandom(_SEED_SIZE_BYTES).hex().encode())
+    return f"{name}{_ED25519}"
+
+
+def read_document_keys(directory: Path) -> tuple[Ed25519PrivateKey, ...]:
+    """Read every key that signs open documents, the oldest first; none is not wrong.
+
+    Raises:
+        Refusal: as `read_keys`.
+    """
+    return tuple(
+        Ed25519PrivateKey.from_private_bytes(read_seed(directory / f"{name}{_ED25519}"))
+        for name in _names(directory, _DOCUMENT, _ED25519)
+    )
+
+
+def delete_keys(directory: Path, gone: Sequence[JournalSeeds | WitnessSeeds | TlsPair]) -> None:
     """Delete the files of keys that nobody accepts any more."""
     for keys in gone:
         # That by which a key is found goes first: no half of one is ever read.
@@ -184,26 +208,20 @@ def read_keys(directory: Path) -> KeyFiles:
     )
 
 
-def read_witness_seeds(directory: Path) -> WitnessSeeds | None:
-    """Read the seeds of the witness; None for a node that has none. Raises as `read_keys`."""
-    if not (directory / f"{_WITNESS}{_ED25519}").exists():
-        return None
-    return WitnessSeeds(
-        read_seed(directory / f"{_WITNESS}{_ED25519}"),
-        read_seed(directory / f"{_WITNESS}{_MLDSA44}"),
-    )
-
-
 def read_journal_seeds(directory: Path) -> tuple[JournalSeeds, ...]:
     """Read the seeds of every journal key, the oldest first; raises as `read_keys`."""
-    return tuple(
-        JournalSeeds(
-            name,
-            read_seed(directory / f"{name}{_ED25519}"),
-            read_seed(directory / f"{name}{_MLDSA44}"),
-        )
-        for name in _names(directory, _JOURNAL, _ED25519) or [_JOURNAL]
-    )
+    names = _names(directory, _JOURNAL, _ED25519) or [_JOURNAL]
+    return tuple(_read_seeds(directory, JournalSeeds, name) for name in names)
+
+
+def read_witness_seeds(directory: Path) -> tuple[WitnessSeeds, ...]:
+    """Read the seeds of every witness key, the oldest first; none is not wrong.
+
+    Raises:
+        Refusal: as `read_keys`.
+    """
+    names = _names(directory, _WITNESS, _ED25519)
+    return tuple(_read_seeds(directory, WitnessSeeds, name) for name in names)
 
 
 def read_tls_pairs(directory: Path) -> tuple[TlsPair, ...]:
@@ -222,8 +240,13 @@ def _read_pair(directory: Path, name: str) -> TlsPair:
     return TlsPair(name, read_secret(directory / f"{name}{_KEY}"), certificate_pem)
 
 
-def _write_seeds(directory: Path, name: str) -> JournalSeeds:
-    seeds = JournalSeeds(name, os.urandom(_SEED_SIZE_BYTES), os.urandom(_SEED_SIZE_BYTES))
+def _read_seeds(directory: Path, kind: type[_AnySeeds], name: str) -> _AnySeeds:
+    ends = (_ED25519, _MLDSA44)
+    return kind(name, *(read_seed(directory / f"{name}{end}") for end in ends))
+
+
+def _write_seeds(directory: Path, kind: type[_AnySeeds], name: str) -> _AnySeeds:
+    seeds = kind(name, os.urandom(_SEED_SIZE_BYTES), os.urandom(_SEED_SIZE_BYTES))
     # That by which they are found comes last.
     write_secret(directory / f"{name}{_MLDSA44}", seeds.ml_dsa_44.hex().encode() + b"\n")
     write_secret(directory / f"{name}{_ED25519}", seeds.ed25519.hex().encode() + b"\n")
@@ -238,12 +261,15 @@ def _write_pair(directory: Path, pair: TlsPair) -> TlsPair:
 
 def _names(directory: Path, first: str, end: str) -> list[str]:
     """Return what the key files with an ending are called without it, the oldest first."""
-    numbers = _numbers(directory, first, re.escape(end))
-    return [first if number == 1 else f"{first}-{number}" for number in numbers]
+    return [_name(first, number) for number in _numbers(directory, first, re.escape(end))]
 
 
 def _next_name(directory: Path, first: str) -> str:
-    return f"{first}-{max(_numbers(directory, first, '.*'), default=0) + 1}"
+    return _name(first, max(_numbers(directory, first, ".*"), default=0) + 1)
+
+
+def _name(first: str, number: int) -> str:
+    return first if number == 1 else f"{first}-{number}"
 
 
 def _numbers(directory: Path, first: str, end: str) -> list[int]:

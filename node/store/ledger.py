@@ -21,19 +21,27 @@ from node.flows.ports import (
 )
 from node.model.credential import Credential
 from node.model.decide import Consent
+from node.model.history import Event
 from node.model.merkle import Tree, leaf_hash
 from node.model.note import Checkpoint
 from node.model.seal import Sealed, commitment
-from node.model.statement import Answer, NoAnswer, Query, TrustReference
+from node.model.statement import Answer, Grant, NoAnswer, Query, TrustReference
 from node.store import schema
+from node.store.cases import SqlCases
 from node.store.database import Database, rows_in
+from node.store.documents import SqlDocuments
+from node.store.erased import gone, require_erasures
+from node.store.erasure import SqlErasures
+from node.store.export import between, records
 from node.store.group_commit import FORK, GroupCommit
 from node.store.heads import SqlHeads
+from node.store.holders import SqlHolders
 from node.store.journal import Journal, read_tile, sealed_at, stored_commitments, stored_tree
-from node.store.projection import consent_of, credential_of
+from node.store.notices import SqlNotices
+from node.store.registry_rows import consent_of, credential_at, history_of
 from node.store.trust_files import decode_bundle
 from node.wire.codec import INDEX_MAX, decode_statement
-from node.wire.export import CounterpartRecord, Entry, Header, OwnCheckpoint, Record
+from node.wire.export import Record
 
 _CHUNK: Final = 500
 _OPEN_MAX: Final = 4096
@@ -45,15 +53,21 @@ class SqlLedger:
     def __init__(self, database: Database, journal: Journal, clock: Callable[[], int]) -> None:
         """Take the parts; `open` before use."""
         self._database = database
+        self._clock = clock
         self._commits = GroupCommit(database, journal, clock)
         self.heads = SqlHeads(database, self._commits, journal, clock)
+        self.erasures = SqlErasures(database, self._commits, clock)
+        self.cases = SqlCases(database, self._commits, clock)
+        self.holders = SqlHolders(database)
+        self.documents = SqlDocuments(database)
+        self.notices = SqlNotices(database, self._commits)
         self.is_open = False
 
     async def open(self, node: str, origin: str) -> None:
         """Check whose journal it is and learn which peers' journals are known to be forked.
 
         Raises:
-            Refusal: CONFLICT where it is another node's or of another schema version.
+            Refusal: CONFLICT where it is another node's.
         """
         head = await self._database.read(lambda connection: connection.execute(_HEAD).one())
         if (head.node, head.origin) != (node, origin):
@@ -61,12 +75,6 @@ class SqlLedger:
                 Code.CONFLICT,
                 f"the journal is {head.origin} of node {head.node}, the settings say {origin} "
                 f"of {node}",
-            )
-        if head.schema_version != schema.VERSION:
-            raise Refusal(
-                Code.CONFLICT,
-                f"the database has schema version {head.schema_version}, this program "
-                f"{schema.VERSION}",
             )
         self._commits.forked = await self._database.read(_forked_journals)
         self.is_open = True
@@ -120,13 +128,13 @@ class SqlLedger:
         return await self._database.read(lambda connection: _exchanged(connection, wanted, key_id))
 
     async def credential(self, number: str) -> Credential | None:
-        """Return a credential by the authority's own key."""
+        """Return a credential by the authority's own key, as it is now."""
+        now = self._clock()
+        return await self._database.read(lambda connection: credential_at(connection, number, now))
 
-        def work(connection: Connection) -> Credential | None:
-            row = connection.execute(_CREDENTIAL, {"of": number}).one_or_none()
-            return None if row is None else credential_of(row)
-
-        return await self._database.read(work)
+    async def history(self, number: str) -> Sequence[Event]:
+        """Return every event of a credential, in the order of the journal."""
+        return await self._database.read(lambda connection: history_of(connection, number))
 
     async def known_numbers(self, numbers: Sequence[str]) -> set[str]:
         """Return which of these credential numbers the registry holds."""
@@ -204,13 +212,24 @@ class SqlLedger:
         """Return the signed checkpoint of the whole journal as it is now."""
         return await self.heads.own_checkpoint()
 
-    def records(self) -> Iterator[Record]:
-        """Yield the whole journal as an export holds it, from one snapshot, in this thread.
+    async def between(self, since: int | None, until: int | None) -> tuple[int, int]:
+        """Return the positions of what was said at or after a time and before another.
+
+        Half-open; None leaves a side open. Microseconds UTC.
+        """
+        return await self._database.read(lambda connection: between(connection, since, until))
+
+    def records(self, grant: Grant | None = None, access: int = 0) -> Iterator[Record]:
+        """Yield the journal as an export holds it, from one snapshot, in this thread.
 
         Call `sign_head` first: statements without a checkpoint prove nothing.
+
+        Args:
+            grant: what of it; None for all.
+            access: the entry that journals the grant.
         """
         with self._database.snapshot() as connection:
-            yield from _records(connection)
+            yield from records(connection, grant, access)
 
 
 def _unsigned(connection: Connection) -> bool:
@@ -290,7 +309,7 @@ def _exchanged(connection: Connection, wanted: str, key_id: str) -> Exchanged | 
     counterpart = connection.execute(_COUNTERPART, {"at": row.settled}).one_or_none()
     if counterpart is None:
         return None
-    conclusion = sealed_at(connection, row.settled)
+    conclusion = sealed_at(connection, row.settled)  # refuses where it was erased, its answer too
     query = sealed_at(connection, row.position)
     said = (query.statement, counterpart.statement, conclusion.statement)
     named = {decode_statement(statement).trust.digest for statement in said}
@@ -321,7 +340,10 @@ def _adopted_list(connection: Connection) -> AdoptedList | None:
 
 
 def _statement_at(connection: Connection, position: int) -> bytes:
-    return bytes(connection.execute(_ENTRY, {"at": position}).one().statement)
+    statement = connection.execute(_ENTRY, {"at": position}).one().statement
+    if statement is None:
+        raise gone(connection, position)
+    return bytes(statement)
 
 
 def _check(connection: Connection) -> int:
@@ -329,13 +351,18 @@ def _check(connection: Connection) -> int:
     head = connection.execute(_HEAD).one()
     tree = stored_tree(connection, 0)
     kept = stored_commitments(connection)
-    stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES)
+    stream = connection.execute(_ENTRIES, execution_options={"yield_per": _CHUNK})
     for rows in stream.partitions():
         for offset, row in enumerate(rows):
             if row.position != tree.size + offset:
                 raise Refusal(Code.DEFECT, f"journal: entry {tree.size + offset} is missing")
-        entries = [commitment(row.statement, row.salt) for row in rows]
-        if list(islice(kept, len(entries))) != entries:
+        require_erasures(connection, rows)
+        beside = list(islice(kept, len(rows)))
+        entries = [
+            kept_one if row.statement is None else commitment(row.statement, row.salt)
+            for row, kept_one in zip(rows, beside, strict=False)
+        ]
+        if len(beside) != len(rows) or beside != entries:
             raise Refusal(
                 Code.DEFECT,
                 f"journal: the commitments from {tree.size} on do not match its entries",
@@ -361,57 +388,17 @@ def _check(connection: Connection) -> int:
     return tree.size
 
 
-def _records(connection: Connection) -> Iterator[Record]:
-    head = connection.execute(_HEAD).one()
-    yield Header(head.node, head.origin)
-    for blob in connection.execute(_TRUST_BLOBS).scalars():
-        yield decode_bundle(blob)
-    checkpoints = iter(connection.execution_options(yield_per=_CHUNK).execute(_CHECKPOINTS))
-    checkpoint = next(checkpoints, None)
-    while checkpoint is not None and checkpoint.size == 0:
-        yield OwnCheckpoint(0, checkpoint.note)
-        checkpoint = next(checkpoints, None)
-    stream = connection.execution_options(yield_per=_CHUNK).execute(_ENTRIES_WITH_COUNTERPARTS)
-    for row in stream:
-        yield Entry(row.position, row.salt, row.statement)
-        if row.peer is not None:
-            sealed = Sealed(row.peer_statement, row.peer_salt, row.peer_index, row.path, row.note)
-            yield CounterpartRecord(row.position, row.peer, sealed)
-        while checkpoint is not None and checkpoint.size <= row.position + 1:
-            yield OwnCheckpoint(checkpoint.size, checkpoint.note)
-            checkpoint = next(checkpoints, None)
-
-
 _same_checkpoint = (schema.counterpart.c.origin == schema.peer_checkpoint.c.origin) & (
     schema.counterpart.c.size == schema.peer_checkpoint.c.size
 )
 _HEAD: Final = select(schema.head)
 _ENTRY: Final = select(schema.entry).where(schema.entry.c.position == bindparam("at"))
 _ENTRIES: Final = select(schema.entry).order_by(schema.entry.c.position)
-_ENTRIES_WITH_COUNTERPARTS: Final = (
-    select(
-        schema.entry,
-        schema.counterpart.c.peer,
-        schema.counterpart.c.peer_index,
-        schema.counterpart.c.path,
-        schema.counterpart.c.salt.label("peer_salt"),
-        schema.counterpart.c.statement.label("peer_statement"),
-        schema.peer_checkpoint.c.note,
-    )
-    .select_from(
-        # One join after the other: a join in brackets would be built as a whole first.
-        schema.entry.outerjoin(
-            schema.counterpart, schema.entry.c.position == schema.counterpart.c.position
-        ).outerjoin(schema.peer_checkpoint, _same_checkpoint)
-    )
-    .order_by(schema.entry.c.position)
-)
 _COUNTERPART: Final = (
     select(schema.counterpart, schema.peer_checkpoint.c.note)
     .select_from(schema.counterpart.outerjoin(schema.peer_checkpoint, _same_checkpoint))
     .where(schema.counterpart.c.position == bindparam("at"))
 )
-_CHECKPOINTS: Final = select(schema.checkpoint).order_by(schema.checkpoint.c.size)
 _NEWEST_CHECKPOINT: Final = (
     select(schema.checkpoint.c.note).order_by(schema.checkpoint.c.size.desc()).limit(1)
 )
@@ -426,7 +413,6 @@ _OPEN_COUNT: Final = (
 )
 _TOUCH: Final = update(schema.head).values(touched=1 - schema.head.c.touched)
 _QUESTION: Final = select(schema.question).where(schema.question.c.position == bindparam("of"))
-_CREDENTIAL: Final = select(schema.credential).where(schema.credential.c.number == bindparam("of"))
 _NUMBERS: Final = select(schema.credential.c.number)
 _CONSENT: Final = select(schema.consent).where(schema.consent.c.code_digest == bindparam("of"))
 _CONSENTS: Final = (
@@ -446,7 +432,6 @@ _TRUST_LISTS: Final = (
     .where(schema.trust_list.c.digest.in_(bindparam("of", expanding=True)))
     .order_by(schema.trust_list.c.adopted)
 )
-_TRUST_BLOBS: Final = select(schema.trust_list.c.bundle).order_by(schema.trust_list.c.adopted)
 _ADOPTED_LAST: Final = (
     select(schema.trust_list.c.version, schema.trust_list.c.digest, schema.trust_list.c.adopted)
     .order_by(schema.trust_list.c.adopted.desc())

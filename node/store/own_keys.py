@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.errors import Refusal
+from node.errors import Code, Refusal
 from node.flows.ports import Clock, TlsIdentity, Trust
+from node.model.cosignature import Cosigner
 from node.model.trust import Node, TrustView
-from node.store.keys import Signer, read_journal_seeds, read_tls_pairs
+from node.model.trust_entries import holds
+from node.store.keys import (
+    Signer,
+    read_document_keys,
+    read_journal_seeds,
+    read_tls_pairs,
+    read_witness_seeds,
+)
 
 SIGNS_ON_US: Final = 10 * 60 * 1_000_000
 """How long an ended journal key signs on: a statement said just before its end is signed after."""
@@ -141,6 +150,79 @@ class JournalSigners:
         return [
             signer for signer in signers if (end := ends.get(signer.verifier)) is None or at < end
         ] or signers
+
+
+class DocumentKeyFiles:
+    """The keys that sign open documents: the newest signs, readers find all of them."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the directory of the key files.
+
+        Raises:
+            Refusal: STALE where a key file cannot be read.
+        """
+        self._files = _Watched(directory, read_document_keys)
+
+    def now(self) -> Sequence[Ed25519PrivateKey]:
+        """Return all of them, the oldest first.
+
+        Raises:
+            Refusal: STALE where there is none.
+        """
+        keys = self._files.keys()
+        if not keys:
+            raise Refusal(
+                Code.STALE,
+                "there is no key to sign documents with; 'symbolon document new-key' makes one",
+            )
+        return keys
+
+
+class WitnessSigners:
+    """What cosigns peers' checkpoints: those of a node's witness keys that the list says count.
+
+    Old and new cosign side by side while both count; a peer keeps the lines of the keys that its
+    own list names.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition root passes every part by name
+        self,
+        directory: Path,
+        *,
+        node: str,
+        origin: str,
+        post_quantum: bool,
+        trust: Trust,
+        clock: Clock,
+    ) -> None:
+        """Take the directory of the key files, and what their keys are listed under.
+
+        Raises:
+            Refusal: STALE where a key file cannot be read.
+        """
+
+        def read(keys: Path) -> tuple[Cosigner, ...]:
+            return tuple(
+                cosigner
+                for seeds in read_witness_seeds(keys)
+                for cosigner in seeds.cosigners(origin, post_quantum=post_quantum)
+            )
+
+        self._files = _Watched(directory, read)
+        self._node = node
+        self._trust = trust
+        self._clock = clock
+
+    def now(self) -> Sequence[Cosigner]:
+        """Return what cosigns now; nothing where the list names no such key."""
+        listed, at = _listed(self._trust, self._node), self._clock()
+        counting = {
+            key.verifier
+            for key in (() if listed is None else listed.witness_keys)
+            if holds(key.valid_from, key.valid_until, at)
+        }
+        found = self._files.keys()
+        return [cosigner for cosigner in found if cosigner.verifier in counting]
 
 
 def _listed(trust: _Trusted, node: str) -> Node | None:

@@ -5,57 +5,46 @@ table.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from datetime import date
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, case, insert, update
 
 from node.errors import Code, Refusal
 from node.flows.ports import Counterpart, Draft, Evidence
-from node.model.credential import (
-    AssessmentMethod,
-    AwardType,
-    Credential,
-    Field,
-    Status,
-    Unit,
-)
-from node.model.decide import Consent
+from node.model.case_bodies import CaseConcluded, CaseReceived, CaseStep
+from node.model.holder_bodies import ContestRaised, WatchGiven
+from node.model.notice_bodies import NoticeTaken, StatusNotice
 from node.model.statement import (
+    BODY_NUMBERS,
     Answer,
-    AuditAccess,
-    Body,
     Conclusion,
     ConsentEnded,
     ConsentGiven,
+    CredentialAmended,
     CredentialRegistered,
+    CredentialRenewed,
+    CredentialSuperseded,
+    Erasure,
+    ErasureAcknowledged,
+    ErasureConcluded,
+    ErasureRequest,
     NoAnswer,
-    Purpose,
     Query,
+    RevocationProposed,
     StatusChanged,
     TrustAdopted,
+    WatchEnded,
 )
 from node.store import schema
-from node.store.database import insert_rows, rows_in, set_values
+from node.store.database import insert_rows, set_values
+from node.store.erased import erase
 from node.store.journal import Placed
+from node.store.registry_rows import consent_row, credential_row, follow_events, watch_row
 from node.store.trust_files import encode_bundle
 
-KINDS: Final[dict[type[Body], int]] = {
-    Query: 10,
-    Answer: 11,
-    NoAnswer: 12,
-    Conclusion: 13,
-    CredentialRegistered: 14,
-    StatusChanged: 14,
-    ConsentGiven: 15,
-    ConsentEnded: 15,
-    TrustAdopted: 17,
-    AuditAccess: 19,
-}
-"""Body kinds as numbered by the protocol's Statement message."""
+KINDS: Final = BODY_NUMBERS
+NOT_TAKEN: Final = "the other node did not take it"
 
 
 class _Rows(NamedTuple):
@@ -63,6 +52,8 @@ class _Rows(NamedTuple):
 
     inserted: dict[Table, list[tuple[Any, ...]]]
     settled: list[tuple[int, int]]
+    requests_settled: list[tuple[int, int]]
+    erased: list[tuple[Erasure, int]]
     changed: dict[str, list[dict[str, Any]]]
 
 
@@ -75,7 +66,7 @@ def project(
         Refusal: CONFLICT where a statement contradicts what the tables hold: a question settled
             twice, a share code ended twice, a credential changed that is not there.
     """
-    rows = _Rows(defaultdict(list), [], defaultdict(list))
+    rows = _Rows(defaultdict(list), [], [], [], defaultdict(list))
     entries = rows.inserted[schema.entry]
     for draft, place in zip(drafts, placed, strict=True):
         entries.append((place.position, KINDS[type(draft.body)], place.salt, draft.statement))
@@ -90,10 +81,19 @@ def project(
     settled = set_values(connection, question.position, question.settled, rows.settled, once=True)
     if settled != len(rows.settled):
         raise Refusal(Code.CONFLICT, "the question is not open")
+    request = schema.erasure_request.c
+    concluded = set_values(
+        connection, request.position, request.settled, rows.requests_settled, once=True
+    )
+    if concluded != len(rows.requests_settled):
+        raise Refusal(Code.CONFLICT, "the request is concluded already")
     for name, parameters in rows.changed.items():
         statement, reason = _CHANGES[name]
         if connection.execute(statement, parameters).rowcount != len(parameters):
             raise Refusal(Code.CONFLICT, reason)
+    follow_events(connection, rows.inserted.get(schema.registry_event, ()))
+    for erasure, position in rows.erased:
+        erase(connection, erasure, position)
 
 
 def keep_evidence(connection: Connection, evidence: Evidence, now: int) -> None:
@@ -131,14 +131,6 @@ def _follow(draft: Draft, place: Placed, rows: _Rows) -> None:
             rows.settled.append((draft.settles, place.position))
         case Answer(query=query):
             rows.inserted[schema.answered].append((draft.asked_at, query, place.position))
-        case CredentialRegistered(credential=credential):
-            rows.inserted[schema.credential].append(_credential_row(credential))
-        case StatusChanged(number=number, status=status):
-            rows.changed["status"].append({"of": number, "new_status": status.value})
-        case ConsentGiven() as given:
-            rows.inserted[schema.consent].append(_consent_row(given, place))
-        case ConsentEnded(code_digest=digest, cause=cause):
-            rows.changed["end"].append({"of": digest, "cause": cause.value})
         case TrustAdopted(trust=trust):
             if draft.bundle is None:
                 raise Refusal(Code.DEFECT, "a trust list is adopted with its files or not at all")
@@ -146,24 +138,121 @@ def _follow(draft: Draft, place: Placed, rows: _Rows) -> None:
             rows.inserted[schema.trust_list].append(
                 (trust.digest, trust.version, place.position, archived)
             )
+        case _:
+            _follow_registry(draft, place, rows)
+            _follow_erasing(draft, place, rows)
+            _follow_case(draft, place, rows)
+            _follow_notice(draft, place, rows)
+
+
+def _follow_registry(draft: Draft, place: Placed, rows: _Rows) -> None:
+    match draft.body:
+        case CredentialRegistered(credential=credential):
+            row = credential_row(credential, place.position)
+            rows.inserted[schema.credential].append(row)
+        case CredentialAmended(credential=credential):
+            rows.inserted[schema.registry_event].append((credential.number, place.position))
+        case (
+            StatusChanged(number=number)
+            | CredentialRenewed(number=number)
+            | CredentialSuperseded(number=number)
+            | RevocationProposed(number=number)
+        ):
+            rows.inserted[schema.registry_event].append((number, place.position))
+        case ConsentGiven() as given:
+            rows.inserted[schema.consent].append(consent_row(given, place.position))
+        case ConsentEnded(code_digest=digest, cause=cause):
+            rows.changed["end"].append({"of": digest, "cause": cause.value})
+        case WatchGiven() as watch:
+            rows.inserted[schema.watch].append(watch_row(watch, place.position))
+        case WatchEnded(watch=watch_id):
+            rows.changed["end_watch"].append({"of": watch_id, "at": place.position})
+        case ContestRaised(credential=number):
+            rows.inserted[schema.contest].append((place.position, number))
+
+
+def _follow_case(draft: Draft, place: Placed, rows: _Rows) -> None:
+    match draft.body:
+        case CaseStep(case=case_id, number=number):
+            rows.inserted[schema.case_step].append(
+                (place.position, case_id, 1, number, place.commitment, None, 0, 0, "")
+            )
+        case CaseReceived(case=case_id, step=step, number=number):
+            rows.inserted[schema.case_step].append(
+                (place.position, case_id, 0, number, step, place.position, 0, 0, "")
+            )
+        case CaseConcluded(number=number):
+            rows.changed["conclude_step"].append(
+                {
+                    "of": draft.settles,
+                    "by": place.position,
+                    "place": number,
+                    "came_back": "" if number else NOT_TAKEN,
+                }
+            )
+
+
+def _follow_notice(draft: Draft, place: Placed, rows: _Rows) -> None:
+    match draft.body:
+        case StatusNotice(audience=audience, watch=watch, outcome=outcome):
+            rows.inserted[schema.notice].append((place.position, audience, watch, outcome.value))
+        case NoticeTaken(watch=watch, register_id=register_id, outcome=outcome):
+            held = draft.counterpart
+            if held is None:
+                raise Refusal(Code.DEFECT, "a notice is taken with what the peer said, or not")
+            rows.inserted[schema.notice_taken].append(
+                (
+                    place.position,
+                    held.origin,
+                    held.sealed.index,
+                    held.peer,
+                    watch,
+                    register_id,
+                    outcome.value,
+                )
+            )
+
+
+def _follow_erasing(draft: Draft, place: Placed, rows: _Rows) -> None:
+    match draft.body:
+        case Erasure() as erasure:
+            rows.erased.append((erasure, place.position))
+        case ErasureRequest(audience=peer):
+            rows.inserted[schema.erasure_request].append(
+                (place.position, place.commitment, peer, 0, 0, "", None)
+            )
+        case ErasureAcknowledged(request=request):
+            rows.inserted[schema.answered].append((draft.asked_at, request, place.position))
+        case ErasureConcluded():
+            rows.requests_settled.append((draft.settles, place.position))
 
 
 _CHANGES: Final = {
-    "status": (
-        update(schema.credential)
-        .where(
-            schema.credential.c.number == bindparam("of"),
-            schema.credential.c.status != Status.REVOKED.value,
-            schema.credential.c.status != Status.SUPERSEDED.value,
-        )
-        .values(status=bindparam("new_status")),
-        "the credential is not in the registry, or what it is there is final",
+    "conclude_step": (
+        update(schema.case_step)
+        .where(schema.case_step.c.position == bindparam("of"), schema.case_step.c.settled.is_(None))
+        .values(
+            settled=bindparam("by"),
+            # What its own authority decides has its place, whatever the other node says of it.
+            number=case(
+                (schema.case_step.c.number == 0, bindparam("place")),
+                else_=schema.case_step.c.number,
+            ),
+            told=bindparam("came_back"),
+        ),
+        "the step is concluded already",
     ),
     "end": (
         update(schema.consent)
         .where(schema.consent.c.code_digest == bindparam("of"), schema.consent.c.ended == 0)
         .values(ended=bindparam("cause")),
         "the share code is not there or has ended",
+    ),
+    "end_watch": (
+        update(schema.watch)
+        .where(schema.watch.c.watch == bindparam("of"), schema.watch.c.ended.is_(None))
+        .values(ended=bindparam("at")),
+        "the watch is not there or has ended",
     ),
 }
 
@@ -172,110 +261,3 @@ def spend(connection: Connection, uses_spent: dict[bytes, int]) -> None:
     """Write how many uses of each share code are spent by now."""
     consent = schema.consent.c
     set_values(connection, consent.code_digest, consent.uses_spent, list(uses_spent.items()))
-
-
-# --- rows back to values -------------------------------------------------------------------
-
-
-def _credential_row(credential: Credential) -> tuple[Any, ...]:
-    expires_on = credential.expires_on
-    return (
-        credential.number,
-        credential.holder_name,
-        credential.birth_date.isoformat(),
-        credential.issuer,
-        credential.title,
-        credential.award_type.value,
-        credential.isco08,
-        credential.level_national,
-        credential.level_eqf,
-        credential.awarded_on.isoformat(),
-        None if expires_on is None else expires_on.isoformat(),
-        credential.status.value,
-        credential.assessment_method.value,
-        credential.language,
-        msgspec.json.encode(credential.units).decode() if credential.units else "[]",
-    )
-
-
-def _consent_row(given: ConsentGiven, place: Placed) -> tuple[Any, ...]:
-    return (
-        given.code_digest,
-        place.position,
-        given.holder_proof,
-        given.credential,
-        given.purpose.value,
-        ",".join(str(field.value) for field in given.fields),
-        given.uses,
-        0,
-        given.expires_at,
-        given.requester,
-        0,
-    )
-
-
-def credential_of(row: Sequence[Any]) -> Credential:
-    """Read a credential from the columns of its table, in order."""
-    number, name, born, issuer, title, award, isco08, national, eqf, awarded, expires, *rest = row
-    status, method, language, units = rest
-    return Credential(
-        number,
-        name,
-        _day(born),
-        issuer,
-        title,
-        _AWARD_TYPES[award],
-        isco08,
-        national,
-        eqf,
-        _day(awarded),
-        None if expires is None else _day(expires),
-        _STATUSES[status],
-        _METHODS[method],
-        language,
-        () if units == "[]" else msgspec.json.decode(units, type=tuple[Unit, ...]),
-    )
-
-
-def consent_of(row: Sequence[Any]) -> Consent:
-    """Read a consent from the columns of its table, in order."""
-    digest, _, proof, credential, purpose, fields, uses, spent, expires_at, requester, ended = row
-    given = ConsentGiven(
-        digest,
-        proof,
-        credential,
-        _PURPOSES[purpose],
-        _granted(fields),
-        uses,
-        expires_at,
-        requester,
-    )
-    return Consent(given, ended != 0, spent)
-
-
-@lru_cache(maxsize=4096)
-def _granted(fields: str) -> tuple[Field, ...]:
-    return tuple(Field(int(field)) for field in fields.split(","))
-
-
-_day: Final = lru_cache(maxsize=65_536)(date.fromisoformat)
-_AWARD_TYPES: Final = {kind.value: kind for kind in AwardType}
-_STATUSES: Final = {status.value: status for status in Status}
-_METHODS: Final = {method.value: method for method in AssessmentMethod}
-_PURPOSES: Final = {purpose.value: purpose for purpose in Purpose}
-_CONSENT_WIDTH: Final = len(schema.consent.c)
-_FACTS: Final = select(schema.consent, schema.credential).outerjoin(
-    schema.credential, schema.consent.c.credential == schema.credential.c.number
-)
-
-
-def facts_of(
-    connection: Connection, digests: Collection[bytes]
-) -> dict[bytes, tuple[Consent, Credential | None]]:
-    """Look up consents with their credentials by code digest, all in one SELECT."""
-    found: dict[bytes, tuple[Consent, Credential | None]] = {}
-    for row in rows_in(connection, _FACTS, schema.consent.c.code_digest, digests):
-        held = row[_CONSENT_WIDTH:]
-        credential = None if held[0] is None else credential_of(held)
-        found[row[0]] = (consent_of(row[:_CONSENT_WIDTH]), credential)
-    return found

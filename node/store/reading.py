@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select, union_all
 
 from node.model.search import Search
 from node.model.statement import NoAnswer, Query, Statement
 from node.store import schema
 from node.store.database import Database
+from node.store.erased import ErasedEntry, erased_entry, gone
 from node.store.projection import KINDS
 from node.wire.codec import decode_statement
 
@@ -19,12 +20,20 @@ _CLOCK_STEPS_BACK_MAX_US: Final = 60 * 1_000_000
 
 
 class FoundEntry(Struct, frozen=True):
-    """An entry of the journal, and the node on the other side, where there is one."""
+    """An entry of the journal, and the node on the other side, where there is one.
+
+    Attributes:
+        kind: number of its body in the protocol's Statement.
+        statement: None where it was erased.
+        erased: how it was.
+    """
 
     index: int
+    kind: int
     size_bytes: int
-    statement: Statement
+    statement: Statement | None
     peer: str | None
+    erased: ErasedEntry | None = None
 
 
 class JournalReader:
@@ -45,7 +54,8 @@ class JournalReader:
 
         def work(connection: Connection) -> list[FoundEntry]:
             values = {"first": first, "end": first + limit, "kinds": list(set(KINDS.values()))}
-            return [_found(row, row.peer) for row in connection.execute(_RANGE, values)]
+            rows = connection.execute(_RANGE, values).all()
+            return [_entry_in(connection, row) for row in rows]
 
         return await self._database.read(work)
 
@@ -54,7 +64,8 @@ class JournalReader:
     ) -> Iterator[FoundEntry]:
         """Yield what is looked for, oldest first, from one snapshot, in this thread.
 
-        `progress` is told how many entries of the right kinds were looked at.
+        What was erased is not found: nothing is left that could be compared. `progress` is told
+        how many entries of the right kinds were looked at.
         """
         with self._database.snapshot() as connection:
             yield from _find(connection, search, progress)
@@ -70,23 +81,31 @@ def _find(
     codes = frozenset(connection.execute(_CODES, {"of": search.credential}).scalars())
     unanswered = {} if search.peer is None else _unanswered(connection)
     values = {"first": first, "end": end, "kinds": [KINDS[kind] for kind in search.kinds]}
-    stream = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_RANGE, values)
+    still_there = _RANGE.where(_entry.statement.is_not(None))
+    stream = connection.execute(still_there, values, execution_options={"yield_per": _ROWS_AT_ONCE})
     looked_at = 0
     for rows in stream.partitions():
         for row in rows:
-            found = _found(row, row.peer or unanswered.get(row.position))
+            statement, peer = _read(row, row.peer or unanswered.get(row.position))
             rests_on = _share_code(row.peer_statement) if search.credential is not None else None
-            if search.matches(found.statement, found.peer, rests_on, codes):
-                yield found
+            if search.matches(statement, peer, rests_on, codes):
+                yield FoundEntry(row.position, row.kind, len(row.statement), statement, peer)
         looked_at += len(rows)
         progress(looked_at)
 
 
-def _found(row: Row[*tuple[Any, ...]], peer: str | None) -> FoundEntry:
+def _entry_in(connection: Connection, row: Row[*tuple[Any, ...]]) -> FoundEntry:
+    if row.statement is not None:
+        return FoundEntry(row.position, row.kind, len(row.statement), *_read(row, row.peer))
+    how = erased_entry(connection, row.position)
+    if how is None:
+        raise gone(connection, row.position)
+    return FoundEntry(row.position, row.kind, 0, None, row.peer, how)
+
+
+def _read(row: Row[*tuple[Any, ...]], peer: str | None) -> tuple[Statement, str | None]:
     statement = decode_statement(row.statement)
-    if isinstance(statement.body, Query):
-        peer = statement.body.audience
-    return FoundEntry(row.position, len(row.statement), statement, peer)
+    return statement, statement.body.audience if isinstance(statement.body, Query) else peer
 
 
 def _share_code(query: bytes | None) -> bytes | None:
@@ -99,7 +118,7 @@ def _unanswered(connection: Connection) -> dict[int, str]:
     """Return which peer was silent, by the position of the word that it was."""
     audiences: dict[int, str] = {}
     for row in connection.execute(_NO_ANSWERS):
-        body = decode_statement(row.statement).body
+        body = None if row.statement is None else decode_statement(row.statement).body
         if isinstance(body, Query):
             audiences[row.settled] = body.audience
     return audiences
@@ -113,9 +132,11 @@ def _position(connection: Connection, size: int, at: int) -> int:
     low, high = 0, size
     while low < high:
         middle = (low + high) // 2
-        statement = connection.execute(_STATEMENT, {"at": middle}).scalar_one()
-        if decode_statement(statement).said_at < at:
-            low = middle + 1
+        there = connection.execute(_NEXT_THERE, {"at": middle, "end": high}).one_or_none()
+        if there is None:  # from the middle on all is erased
+            high = middle
+        elif decode_statement(there.statement).said_at < at:
+            low = there.position + 1
         else:
             high = middle
     return low
@@ -125,10 +146,20 @@ _entry = schema.entry.c
 _asked = schema.entry.alias("asked")
 _settling = schema.entry.alias("settling")
 _SIZE: Final = select(schema.head.c.size)
-_STATEMENT: Final = select(_entry.statement).where(_entry.position == bindparam("at"))
+_NEXT_THERE: Final = (
+    select(_entry.position, _entry.statement)
+    .where(
+        _entry.position >= bindparam("at"),
+        _entry.position < bindparam("end"),
+        _entry.statement.is_not(None),
+    )
+    .order_by(_entry.position)
+    .limit(1)
+)
 _RANGE: Final = (
     select(
         _entry.position,
+        _entry.kind,
         _entry.statement,
         schema.counterpart.c.peer,
         schema.counterpart.c.statement.label("peer_statement"),
@@ -143,8 +174,14 @@ _RANGE: Final = (
     )
     .order_by(_entry.position)
 )
-_CODES: Final = select(schema.consent.c.code_digest).where(
-    schema.consent.c.credential == func.coalesce(bindparam("of"), "")
+_CODES: Final = union_all(
+    *(
+        select(name).where(credential == func.coalesce(bindparam("of"), ""))
+        for name, credential in (
+            (schema.consent.c.code_digest, schema.consent.c.credential),
+            (schema.watch.c.watch, schema.watch.c.credential),
+        )
+    )
 )
 _NO_ANSWERS: Final = (
     select(schema.question.c.settled, _asked.c.statement)

@@ -10,21 +10,28 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     SmallInteger,
+    String,
     Table,
     Text,
     text,
 )
 
-VERSION: Final = 1
 # In SQLite only an INTEGER primary key is the row id itself; any other has an index of its own.
 _Position: Final = BigInteger().with_variant(Integer, "sqlite")
 metadata: Final = MetaData()
+NUMBERS_OF_CREDENTIALS: Final = frozenset({"number", "credential"})
+"""Text columns of these names hold a credential's number; their rows go when it is erased."""
 
+alembic_version: Final = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), primary_key=True),
+    comment="which migration the tables are at",
+)
 head: Final = Table(
     "head",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
-    Column("schema_version", Integer, nullable=False),
     Column("node", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -38,9 +45,86 @@ entry: Final = Table(
     metadata,
     Column("position", _Position, primary_key=True, autoincrement=False),
     Column("kind", SmallInteger, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
-    Column("statement", LargeBinary, nullable=False),
-    comment="own statements, exact bytes",
+    Column("salt", LargeBinary),
+    Column("statement", LargeBinary),
+    comment="own statements, exact bytes; both columns are NULL where they were erased, in place: "
+    "a row that goes lets SQLite move its neighbours, and old copies of them stay behind",
+)
+erased: Final = Table(
+    "erased",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("by", BigInteger, nullable=False),
+    comment="entries whose statements were erased, and where the Erasure stands that says so",
+)
+unwiped: Final = Table(
+    "unwiped",
+    metadata,
+    Column("by", _Position, primary_key=True, autoincrement=False),
+    Column("thorough", SmallInteger, nullable=False),
+    comment="Erasures of which the database's log may still hold something; with thorough, the "
+    "free space within its pages too",
+)
+erasure_request: Final = Table(
+    "erasure_request",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("settled", BigInteger),
+    comment="own requests to peers: how often they were sent, when again, what came back last; "
+    "settled is the position of the ErasureConcluded",
+)
+case_file: Final = Table(
+    "case_file",
+    metadata,
+    Column("case_id", LargeBinary, primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    comment="cases: the other node, the API key that opened it here, the own age identity for its "
+    "documents and the other node's recipient",
+)
+case_step: Final = Table(
+    "case_step",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("case_id", LargeBinary, nullable=False, index=True),
+    Column("own", SmallInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("settled", BigInteger),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("told", Text, nullable=False),
+    comment="steps of cases: own ones where they stand, others where their receipt stands; number "
+    "is the place in the timeline, 0 for none; settled is the position of the CaseConcluded",
+)
+Index(
+    "case_step_open",
+    case_step.c.position,
+    sqlite_where=case_step.c.settled.is_(None),
+    postgresql_where=case_step.c.settled.is_(None),
+)
+case_part: Final = Table(
+    "case_part",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", LargeBinary, nullable=False, index=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("word", Text, nullable=False),
+    Column("own", SmallInteger, nullable=False),
+    Column("salt", LargeBinary),
+    Column("content", LargeBinary),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", BigInteger),
+    comment="texts and documents of cases; salt and content are NULL where they have not come or "
+    "were erased, in place; next_at is when to ask for it again, NULL for never",
 )
 tile: Final = Table(
     "tile",
@@ -73,10 +157,11 @@ counterpart: Final = Table(
     Column("origin", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("peer_index", BigInteger, nullable=False),
-    Column("path", LargeBinary, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
-    Column("statement", LargeBinary, nullable=False),
-    comment="the peer's sealed statement that the own entry at this position rests on",
+    Column("path", LargeBinary),
+    Column("salt", LargeBinary),
+    Column("statement", LargeBinary),
+    comment="the peer's sealed statement that the own entry at this position rests on; erased "
+    "with it, in place",
 )
 peer_checkpoint: Final = Table(
     "peer_checkpoint",
@@ -89,7 +174,8 @@ peer_checkpoint: Final = Table(
     Column("seen_at", BigInteger, nullable=False),
     Column("proved", SmallInteger, nullable=False),
     comment="peers' checkpoints as seen; two roots for one size are a fork; proved is 1 once it is "
-    "known to be a prefix of the head in peer_head",
+    "known to be a prefix of the head in peer_head, and 2 where besides no statement came under it "
+    "and its hour is not thinned out; of an hour that has passed the largest of these stays, as 1",
 )
 Index(
     "peer_checkpoint_unproved",
@@ -97,6 +183,13 @@ Index(
     peer_checkpoint.c.size,
     sqlite_where=peer_checkpoint.c.proved == 0,
     postgresql_where=peer_checkpoint.c.proved == 0,
+)
+Index(
+    "peer_checkpoint_bare",
+    peer_checkpoint.c.origin,
+    peer_checkpoint.c.seen_at,
+    sqlite_where=peer_checkpoint.c.proved == 2,  # noqa: PLR2004 - written out for the index
+    postgresql_where=peer_checkpoint.c.proved == 2,  # noqa: PLR2004
 )
 peer_head: Final = Table(
     "peer_head",
@@ -183,7 +276,45 @@ credential: Final = Table(
     Column("assessment_method", SmallInteger, nullable=False),
     Column("language", Text, nullable=False),
     Column("units", Text, nullable=False),
-    comment="the registry; units is JSON",
+    Column("valid_from", Text),
+    Column("registered", BigInteger, nullable=False),
+    Column("later", Text),
+    Column("document", Text, nullable=False),
+    comment="the registry, as of the newest event about each; units, later and document are JSON: "
+    "later is what it becomes by itself, document its details; registered is a journal position",
+)
+Index("credential_born", credential.c.birth_date)
+registry_event: Final = Table(
+    "registry_event",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    comment="where the events after a credential's registration stand in the journal",
+    sqlite_with_rowid=False,
+)
+label: Final = Table(
+    "label",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    comment="what codes mean in words, as the authority loaded it",
+    sqlite_with_rowid=False,
+)
+document_place: Final = Table(
+    "document_place",
+    metadata,
+    Column("place", _Position, primary_key=True, autoincrement=False),
+    comment="places given in the status lists of exported documents, counted through all lists; "
+    "none is given twice",
+)
+document: Final = Table(
+    "document",
+    metadata,
+    Column("place", _Position, primary_key=True, autoincrement=False),
+    Column("credential", Text, nullable=False, index=True),
+    comment="whose document has which place; goes with its credential",
 )
 consent: Final = Table(
     "consent",
@@ -207,6 +338,105 @@ Index(
     sqlite_where=text("ended = 0"),
     postgresql_where=text("ended = 0"),
 )
+watch: Final = Table(
+    "watch",
+    metadata,
+    Column("watch", LargeBinary, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("credential", Text, nullable=False, index=True),
+    Column("node", Text, nullable=False),
+    Column("legal_name", Text, nullable=False),
+    Column("register_id", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    comment="standing consents; ended is the position of the statement that ended one",
+)
+Index(
+    "watch_running",
+    watch.c.expires_at,
+    sqlite_where=watch.c.ended.is_(None),
+    postgresql_where=watch.c.ended.is_(None),
+)
+Index("watch_position", watch.c.position)
+Index("registry_event_position", registry_event.c.position)
+notice: Final = Table(
+    "notice",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("audience", Text, nullable=False),
+    Column("watch", LargeBinary, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    comment="own status notices: to which node, by which standing consent, what was told",
+)
+Index("notice_audience", notice.c.audience, notice.c.position)
+Index("notice_watch", notice.c.watch, notice.c.position)
+notice_taken: Final = Table(
+    "notice_taken",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("peer_index", BigInteger, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("watch", LargeBinary, nullable=False),
+    Column("register_id", Text, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    comment="peers' status notices: where each was taken, and where it stands in whose journal",
+)
+Index("notice_taken_once", notice_taken.c.origin, notice_taken.c.peer_index, unique=True)
+Index("notice_taken_watch", notice_taken.c.watch, notice_taken.c.position)
+follower: Final = Table(
+    "follower",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key_id", Text, nullable=False, index=True),
+    Column("register_id", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("watch", LargeBinary, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("told", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("dead", SmallInteger, nullable=False),
+    comment="employers who follow a standing consent of a peer; with a url, every notice after "
+    "told is posted there, signed with the secret, until it is dead",
+)
+access: Final = Table(
+    "access",
+    metadata,
+    Column("credential", Text, primary_key=True),
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    comment="which answers are about which credential, as far as access_reach says; it follows "
+    "from the journal, off the way of queries",
+    sqlite_with_rowid=False,
+)
+access_reach: Final = Table(
+    "access_reach",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    comment="one row: all answers before this position are in access",
+)
+contest: Final = Table(
+    "contest",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("credential", Text, nullable=False, index=True),
+    comment="where holders' complaints stand in the journal",
+)
+holder_token: Final = Table(
+    "holder_token",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("credential", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    comment="holders' tokens, hashed: a row for each credential that a token is good for",
+)
+Index("holder_token_credential", holder_token.c.credential)
 api_key: Final = Table(
     "api_key",
     metadata,

@@ -43,5 +43,5 @@ class Sources:
         replace_content(place, content)
 
     def remove(self, path: str) -> None:
-        """Remove a file."""
-        (self._directory / path).unlink()
+        """Remove a file, if it is there."""
+        (self._directory / path).unlink(missing_ok=True)

@@ -92,8 +92,10 @@ class PublicJournal:
             Refusal: DEFECT where some are missing.
         """
         size = self.checkpoint.size
-        stream = self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
-            _BUNDLES, {"first": first // TILE_WIDTH, "last": (size - 1) // TILE_WIDTH}
+        stream = self._connection.execute(
+            _BUNDLES,
+            {"first": first // TILE_WIDTH, "last": (size - 1) // TILE_WIDTH},
+            execution_options={"yield_per": _ROWS_AT_ONCE},
         )
         skip_bytes = first % TILE_WIDTH * HASH_SIZE_BYTES
         at = first

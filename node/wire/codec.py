@@ -4,29 +4,21 @@ A statement has exactly one encoding. One with unknown fields, or bytes that our
 not have written, is malformed: what is hashed must mean one thing only.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import date
-from enum import IntEnum
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
 from node.errors import Code, Refusal
-from node.model.bounds import NODE_ID, exactly, number, pattern, text
-from node.model.credential import (
-    NUMBER_LENGTH_MAX,
-    AssessmentMethod,
-    AwardType,
-    Credential,
-    Field,
-    Status,
-    Unit,
-    checked,
-)
+from node.model import bounds
+from node.model.bounds import NODE_ID, by_value, exactly, member, number, pattern, text
+from node.model.credential import NUMBER_LENGTH_MAX, Field
 from node.model.statement import (
     ANSWER_WITHIN_MAX_US,
+    BODY_FIRST,
+    BODY_LAST,
     COMMITMENT_SIZE_BYTES,
     NONCE_SIZE_BYTES,
     PROTOCOL,
@@ -40,7 +32,6 @@ from node.model.statement import (
     ConsentEnd,
     ConsentEnded,
     ConsentGiven,
-    CredentialRegistered,
     Disclosure,
     NoAnswer,
     Outcome,
@@ -50,38 +41,34 @@ from node.model.statement import (
     Rule,
     ShareCodeSelector,
     Statement,
-    StatusChanged,
     TrustAdopted,
     TrustReference,
 )
+from node.wire import (
+    case_statements,
+    erasures,
+    holder_statements,
+    notice_statements,
+    registry_events,
+)
 from node.wire._pb import node_pb2 as pb
+from node.wire.grants import read_access_grant, write_access_grant
 from node.wire.refusals import from_wire_code, to_wire_code
 
 STATEMENT_SIZE_MAX_BYTES: Final = 64 * 1024
-TIME_MAX_US: Final = 253_402_300_800_000_000  # the year 10000
-INDEX_MAX: Final = 2**62
+TIME_MAX_US: Final = bounds.TIME_MAX_US
+INDEX_MAX: Final = bounds.INDEX_MAX
 USES_MAX: Final = 1_000_000
 READER_LENGTH_MAX: Final = 200
 GROUND_LENGTH_MAX: Final = 500
-_DISCLOSED_MAX: Final = 256
+_DISCLOSED_MAX: Final = 512
 _DISCLOSED_LENGTH_MAX: Final = 1000
-_Kind = TypeVar("_Kind", bound=IntEnum)
-
-
-def _by_value(kind: type[_Kind]) -> dict[int, _Kind]:
-    """Index an enumeration by value: a look-up here costs a tenth of calling it."""
-    return {member.value: member for member in kind}
-
-
-_PURPOSES: Final = _by_value(Purpose)
-_OUTCOMES: Final = _by_value(Outcome)
-_RULES: Final = _by_value(Rule)
-_FIELDS: Final = _by_value(Field)
-_AWARD_TYPES: Final = _by_value(AwardType)
-_METHODS: Final = _by_value(AssessmentMethod)
-_STATUSES: Final = _by_value(Status)
-_CONSENT_ENDS: Final = _by_value(ConsentEnd)
-_ACCESS_KINDS: Final = _by_value(AccessKind)
+_PURPOSES: Final = by_value(Purpose)
+_OUTCOMES: Final = by_value(Outcome)
+_RULES: Final = by_value(Rule)
+_FIELDS: Final = by_value(Field)
+_CONSENT_ENDS: Final = by_value(ConsentEnd)
+_ACCESS_KINDS: Final = by_value(AccessKind)
 
 
 # --- statements, outward -------------------------------------------------------------------
@@ -149,35 +136,6 @@ def _write_conclusion(message: Any, body: Conclusion) -> None:
     message.conclusion.outcome = body.outcome
 
 
-def _write_registered(message: Any, body: CredentialRegistered) -> None:
-    value = body.credential
-    credential = message.registry_event.registered
-    credential.number = value.number
-    credential.holder_name = value.holder_name
-    credential.birth_date = value.birth_date.isoformat()
-    credential.issuer = value.issuer
-    credential.title = value.title
-    credential.award_type = value.award_type
-    credential.isco08 = value.isco08
-    credential.level_national = value.level_national
-    credential.level_eqf = value.level_eqf
-    credential.awarded_on = value.awarded_on.isoformat()
-    if value.expires_on is not None:
-        credential.expires_on = value.expires_on.isoformat()
-    credential.status = value.status
-    credential.assessment_method = value.assessment_method
-    credential.language = value.language
-    for unit in value.units:
-        credential.units.add(code=unit.code, title=unit.title)
-
-
-def _write_status(message: Any, body: StatusChanged) -> None:
-    change = message.registry_event.status_changed
-    change.number = body.number
-    change.status = body.status
-    change.ground = body.ground
-
-
 def _write_given(message: Any, body: ConsentGiven) -> None:
     given = message.consent_event.given
     given.code_digest = body.code_digest
@@ -205,6 +163,7 @@ def _write_access(message: Any, body: AuditAccess) -> None:
     access.credential, access.peer = wanted.credential, wanted.peer or ""
     access.since_us, access.until_us = wanted.since or 0, wanted.until or 0
     access.body, access.outcome = wanted.body or 0, wanted.outcome or 0
+    write_access_grant(access, body)
 
 
 _WRITERS: Final[dict[type[Body], Callable[[pb.Statement, Any], None]]] = {
@@ -212,12 +171,15 @@ _WRITERS: Final[dict[type[Body], Callable[[pb.Statement, Any], None]]] = {
     Answer: _write_answer,
     NoAnswer: _write_no_answer,
     Conclusion: _write_conclusion,
-    CredentialRegistered: _write_registered,
-    StatusChanged: _write_status,
+    **registry_events.WRITERS,
     ConsentGiven: _write_given,
     ConsentEnded: _write_ended,
     TrustAdopted: _write_adopted,
     AuditAccess: _write_access,
+    **erasures.WRITERS,
+    **holder_statements.WRITERS,
+    **case_statements.WRITERS,
+    **notice_statements.WRITERS,
 }
 
 
@@ -254,6 +216,11 @@ def decode_statement(data: bytes) -> Statement:
     )
 
 
+def share_code_digest(query: bytes) -> bytes:
+    """Return which share code a kept query names; it was read strictly before it was kept."""
+    return pb.Statement.FromString(query).query.share_code.code_digest
+
+
 def _read_trust(message: pb.TrustReference | pb.TrustAdopted) -> TrustReference:
     return _trust(message.version, message.digest)
 
@@ -280,7 +247,7 @@ def _read_query(message: pb.Statement) -> Query:
     return Query(
         audience=_node(query.audience, "query.audience"),
         nonce=exactly(query.nonce, "query.nonce", NONCE_SIZE_BYTES),
-        purpose=_kind(_PURPOSES, query.purpose, "query.purpose"),
+        purpose=member(_PURPOSES, query.purpose, "query.purpose"),
         selector=ShareCodeSelector(
             exactly(query.share_code.code_digest, "query.share_code.code_digest", 32),
             exactly(query.share_code.holder_proof, "query.share_code.holder_proof", 32),
@@ -312,8 +279,8 @@ def _agreement(identifier: str, version: int) -> AgreementReference:
 
 def _read_answer(message: pb.Statement) -> Answer:
     answer = message.answer
-    outcome = _kind(_OUTCOMES, answer.outcome, "answer.outcome")
-    rule = _kind(_RULES, answer.rule, "answer.rule") if answer.rule else None
+    outcome = member(_OUTCOMES, answer.outcome, "answer.outcome")
+    rule = member(_RULES, answer.rule, "answer.rule") if answer.rule else None
     if (rule is None) == (outcome is Outcome.REFUSED):
         raise Refusal(Code.MALFORMED, "answer.rule: belongs to a REFUSED outcome, and only there")
     if len(answer.disclosed) > _DISCLOSED_MAX:
@@ -337,7 +304,7 @@ def _read_answer(message: pb.Statement) -> Answer:
 def _disclosure(message: pb.Disclosure) -> Disclosure:
     field, value = _FIELDS.get(message.field), message.value
     if field is None or not 0 < len(value) <= _DISCLOSED_LENGTH_MAX or not value.isprintable():
-        field = _kind(_FIELDS, message.field, "answer.disclosed.field")
+        field = member(_FIELDS, message.field, "answer.disclosed.field")
         text(value, "answer.disclosed.value", _DISCLOSED_LENGTH_MAX)
     return Disclosure(field, value)
 
@@ -354,49 +321,11 @@ def _read_conclusion(message: pb.Statement) -> Conclusion:
     return Conclusion(
         exactly(conclusion.query, "conclusion.query", COMMITMENT_SIZE_BYTES),
         exactly(conclusion.answer, "conclusion.answer", COMMITMENT_SIZE_BYTES),
-        _kind(_OUTCOMES, conclusion.outcome, "conclusion.outcome"),
+        member(_OUTCOMES, conclusion.outcome, "conclusion.outcome"),
     )
 
 
-def _read_registry_event(message: pb.Statement) -> CredentialRegistered | StatusChanged:
-    event = message.registry_event
-    match event.WhichOneof("kind"):
-        case "registered":
-            return CredentialRegistered(checked(_read_credential(event.registered)))
-        case "status_changed":
-            change = event.status_changed
-            return StatusChanged(
-                text(change.number, "status_changed.number", NUMBER_LENGTH_MAX),
-                _kind(_STATUSES, change.status, "status_changed.status"),
-                text(change.ground, "status_changed.ground", 500),
-            )
-    raise Refusal(Code.MALFORMED, "registry_event.kind: is missing")
-
-
-def _read_credential(message: pb.Credential) -> Credential:
-    expires_on = message.expires_on
-    return Credential(
-        number=message.number,
-        holder_name=message.holder_name,
-        birth_date=_date(message.birth_date, "credential.birth_date"),
-        issuer=message.issuer,
-        title=message.title,
-        award_type=_kind(_AWARD_TYPES, message.award_type, "credential.award_type"),
-        isco08=message.isco08,
-        level_national=message.level_national,
-        level_eqf=message.level_eqf,
-        awarded_on=_date(message.awarded_on, "credential.awarded_on"),
-        expires_on=_date(expires_on, "credential.expires_on") if expires_on else None,
-        status=_kind(_STATUSES, message.status, "credential.status"),
-        assessment_method=_kind(
-            _METHODS, message.assessment_method, "credential.assessment_method"
-        ),
-        language=message.language,
-        units=tuple(Unit(unit.code, unit.title) for unit in message.units),
-    )
-
-
-def _read_consent_event(message: pb.Statement) -> ConsentGiven | ConsentEnded:
+def _read_consent_event(message: pb.Statement) -> Body:
     event = message.consent_event
     match event.WhichOneof("kind"):
         case "given":
@@ -405,7 +334,7 @@ def _read_consent_event(message: pb.Statement) -> ConsentGiven | ConsentEnded:
                 code_digest=exactly(given.code_digest, "given.code_digest", 32),
                 holder_proof=exactly(given.holder_proof, "given.holder_proof", 32),
                 credential=text(given.credential, "given.credential", NUMBER_LENGTH_MAX),
-                purpose=_kind(_PURPOSES, given.purpose, "given.purpose"),
+                purpose=member(_PURPOSES, given.purpose, "given.purpose"),
                 fields=_fields(tuple(given.fields), "given.fields"),
                 uses=number(given.uses, "given.uses", 1, USES_MAX),
                 expires_at=_time(given.expires_at_us, "given.expires_at_us"),
@@ -414,8 +343,12 @@ def _read_consent_event(message: pb.Statement) -> ConsentGiven | ConsentEnded:
         case "ended":
             return ConsentEnded(
                 exactly(event.ended.code_digest, "ended.code_digest", 32),
-                _kind(_CONSENT_ENDS, event.ended.cause, "ended.cause"),
+                member(_CONSENT_ENDS, event.ended.cause, "ended.cause"),
             )
+        case "watch_given":
+            return holder_statements.read_watch(event.watch_given)
+        case "watch_ended":
+            return holder_statements.read_watch_ended(event.watch_ended)
     raise Refusal(Code.MALFORMED, "consent_event.kind: is missing")
 
 
@@ -427,7 +360,7 @@ def _read_access(message: pb.Statement) -> AuditAccess:
     access, name = message.audit_access, "audit_access"
     peer, since, until = access.peer, access.since_us, access.until_us
     return AuditAccess(
-        _kind(_ACCESS_KINDS, access.kind, f"{name}.kind"),
+        member(_ACCESS_KINDS, access.kind, f"{name}.kind"),
         text(access.reader, f"{name}.reader", READER_LENGTH_MAX),
         text(access.ground, f"{name}.ground", GROUND_LENGTH_MAX),
         AccessFilter(
@@ -435,9 +368,10 @@ def _read_access(message: pb.Statement) -> AuditAccess:
             _node(peer, f"{name}.peer") if peer else None,
             _time(since, f"{name}.since_us") if since else None,
             _time(until, f"{name}.until_us") if until else None,
-            number(access.body, f"{name}.body", 10, 19) if access.body else None,
-            _kind(_OUTCOMES, access.outcome, f"{name}.outcome") if access.outcome else None,
+            number(access.body, f"{name}.body", BODY_FIRST, BODY_LAST) if access.body else None,
+            member(_OUTCOMES, access.outcome, f"{name}.outcome") if access.outcome else None,
         ),
+        *read_access_grant(access, name),
     )
 
 
@@ -446,10 +380,14 @@ _READERS: Final[dict[str, Callable[[pb.Statement], Body]]] = {
     "answer": _read_answer,
     "no_answer": _read_no_answer,
     "conclusion": _read_conclusion,
-    "registry_event": _read_registry_event,
+    "registry_event": registry_events.read_registry_event,
     "consent_event": _read_consent_event,
     "trust_adopted": _read_adopted,
     "audit_access": _read_access,
+    **erasures.READERS,
+    **holder_statements.READERS,
+    **case_statements.READERS,
+    **notice_statements.READERS,
 }
 
 
@@ -465,25 +403,8 @@ def _time(value: int, name: str) -> int:
     return number(value, name, 1, TIME_MAX_US)
 
 
-def _kind(kinds: Mapping[int, _Kind], value: int, name: str) -> _Kind:
-    kind = kinds.get(value)
-    if kind is None:
-        raise Refusal(Code.MALFORMED, f"{name}: {value} is not known")
-    return kind
-
-
-def _date(value: str, name: str) -> date:
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != value:
-        raise Refusal(Code.MALFORMED, f"{name}: must be a date, YYYY-MM-DD")
-    return day
-
-
 @lru_cache(maxsize=4096)
 def _fields(values: tuple[int, ...], name: str) -> tuple[Field, ...]:
     if not values or any(one >= next_ for one, next_ in pairwise(values)):
         raise Refusal(Code.MALFORMED, f"{name}: must be ascending, without repetition, not empty")
-    return tuple(_kind(_FIELDS, value, name) for value in values)
+    return tuple(member(_FIELDS, value, name) for value in values)

@@ -58,7 +58,7 @@ def _refusal(item: Refused) -> pb.Refusal:
     return pb.Refusal(
         code=pb.RefusalCode.Name(to_wire_code(item.code)),
         reason=item.reason,
-        retry_after_ms=min(int(retry_after_s * 1000), _RETRY_AFTER_MAX_MS),
+        retry_after_ms=min(round(retry_after_s * 1000), _RETRY_AFTER_MAX_MS),
     )
 
 

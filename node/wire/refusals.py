@@ -20,6 +20,7 @@ GRPC_STATUS: Final[dict[Code, str]] = {
     Code.PEER_SILENT: "UNAVAILABLE",
     Code.PEER_FALSE: "ABORTED",
     Code.DEFECT: "INTERNAL",
+    Code.ERASED: "OUT_OF_RANGE",
 }
 HTTP_STATUS: Final[dict[Code, int]] = {
     Code.MALFORMED: 400,
@@ -32,6 +33,7 @@ HTTP_STATUS: Final[dict[Code, int]] = {
     Code.PEER_SILENT: 504,
     Code.PEER_FALSE: 502,
     Code.DEFECT: 500,
+    Code.ERASED: 410,
 }
 CODE_TRAILER: Final = "symbolon-refusal"
 WITNESSED_TRAILER: Final = "symbolon-witnessed-size"

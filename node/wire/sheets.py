@@ -1,57 +1,38 @@
 """Registry files as people export them: CSV and JSON, read row by row.
 
-CSV is RFC 4180 with a header; separated by comma, semicolon or tab, whichever the header uses.
-JSON is one array of objects, or one object on each line. Both are UTF-8, with or without BOM.
+CSV is RFC 4180 with a header; separated by comma, semicolon, tab or bar, whichever the header uses.
+JSON is one array of objects, or one object on each line. Both are UTF-8 or UTF-16, or what a
+mapping says. CSV and JSON Lines are read as they come, an array as a whole.
 
-A file that cannot be read is refused with the line. A row that cannot be read, or that holds no
-credential, is unfit: its faults name the field and the reason, and never repeat a value.
+A file that cannot be read is refused with the line; a row that cannot be read has faults. What a
+row holds is read by `rows`.
 """
 
 import codecs
 import csv
 import io
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
-from enum import IntEnum
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TextIO, cast
 
 import msgspec
-from msgspec.structs import replace
 
 from node.errors import Code, Refusal
-from node.model.credential import (
-    AssessmentMethod,
-    AwardType,
-    Credential,
-    Status,
-    Unit,
-    checked,
+from node.wire.import_encoding import (
+    as_text,
+    likely_encoding,
+    proposed_encodings,
+    shown_encoding,
 )
-
-COLUMNS: Final = Credential.__struct_fields__
-"""The columns of a CSV file and the keys of a JSON object."""
-
-OPTIONAL: Final = frozenset({"expires_on", "units"})
-"""May be empty; a JSON object may also leave them out."""
+from node.wire.import_mapping import DELIMITERS, DETECT, PLAIN, ColumnMapping
+from node.wire.import_report import REASON, rearmed
+from node.wire.rows import COLUMN_SET, COLUMNS, REQUIRED, Fault
 
 LINE_SIZE_MAX_BYTES: Final = 1 << 20
-_UNITS_SIZE_MAX_BYTES: Final = 48 * 1024  # a statement has 64 KiB, for all of a credential
-_DELIMITERS: Final = ",;\t"
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NUMERAL: Final = re.compile(r"[0-9]{1,4}")
 _OFFSET: Final = re.compile(r"\(byte ([0-9]+)\)")
 _JSON_SPACE: Final = b" \t\r\n"
-
-
-class Fault(NamedTuple):
-    """What is wrong with one field of a row; `field` is "row" where it is the row as a whole."""
-
-    field: str
-    reason: str
 
 
 class Row(NamedTuple):
@@ -61,39 +42,49 @@ class Row(NamedTuple):
         number: for CSV the line that the row begins on, for JSON the element; both from 1.
         values: by column, as they stand in the file.
         faults: why the row could not be read; its values are then not to be used.
+        came: by the file's own columns, where that is something else than `values`.
     """
 
     number: int
     values: Mapping[str, object]
     faults: tuple[Fault, ...] = ()
+    came: Mapping[str, object] | None = None
 
 
-class Unfit(Refusal):
-    """A row that holds no credential (MALFORMED), with everything that is wrong with it."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        """Refuse with all faults of the row, at least one."""
-        super().__init__(
-            Code.MALFORMED, "; ".join(f"{fault.field}: {fault.reason}" for fault in faults)
-        )
-        self.faults = tuple(faults)
-
-
-def open_sheet(name: str, stream: BinaryIO) -> Iterator[Row]:
+def open_sheet(name: str, stream: BinaryIO, mapping: ColumnMapping = PLAIN) -> Iterator[Row]:
     """Read a registry file as its name says, else as its first character says.
 
     Raises:
-        Refusal: MALFORMED, while reading, as `read_csv` and `read_json` do.
+        Refusal: MALFORMED, while reading, as `read_csv` and `read_json` do; at once where the
+            encoding cannot be detected.
     """
+    if not stream.seekable():
+        stream = io.BytesIO(stream.read())
+    encoding = mapping.encoding or shown_encoding(stream)
+    if encoding == DETECT:
+        encoding = likely_encoding(stream)
+    if codecs.lookup(encoding).name == "utf-8":
+        return _read(name, stream, mapping)
+    return _read_text(name, as_text(stream, encoding), mapping)
+
+
+def _read_text(name: str, text: io.TextIOWrapper, mapping: ColumnMapping) -> Iterator[Row]:
+    try:
+        yield from _read(name, text, mapping)
+    finally:
+        text.detach()  # the stream below is the caller's to close
+
+
+def _read(name: str, stream: BinaryIO | TextIO, mapping: ColumnMapping) -> Iterator[Row]:
     suffix = PurePath(name).suffix.lower()
     if suffix in {".csv", ".tsv"}:
-        return read_csv(stream)
+        return read_csv(stream, mapping)
     if suffix in {".json", ".jsonl", ".ndjson"}:
-        return read_json(stream)
-    data = stream.read()
-    first = data.removeprefix(codecs.BOM_UTF8).lstrip(_JSON_SPACE)[:1]
+        return read_json(stream, mapping)
+    content = b"".join(_json_lines(stream))
+    first = content.removeprefix(codecs.BOM_UTF8).lstrip(_JSON_SPACE)[:1]
     read = read_json if first in {b"[", b"{"} else read_csv
-    return read(io.BytesIO(data))
+    return read(io.BytesIO(content), mapping)
 
 
 # --- CSV -----------------------------------------------------------------------------------
@@ -111,7 +102,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._stream.readline(LINE_SIZE_MAX_BYTES)
+        line = _next_line(self._stream, self._number + 1, LINE_SIZE_MAX_BYTES)
         if not line:
             raise StopIteration
         self._number += 1
@@ -123,15 +114,24 @@ class _Lines:
             try:
                 line = line.decode()
             except UnicodeDecodeError as error:
-                _refuse_encoding(self._number, error)
+                _refuse_encoding(self._number, error, self._proposed())
         if self._number == 1:
             line = line.removeprefix("\ufeff")
         self.last = line
         return line
 
+    def _proposed(self) -> list[str]:
+        stream = self._stream
+        if isinstance(stream, io.TextIOBase) or not stream.seekable():
+            return []
+        return proposed_encodings(cast("BinaryIO", stream))
 
-def read_csv(stream: BinaryIO | TextIO) -> Iterator[Row]:
+
+def read_csv(stream: BinaryIO | TextIO, mapping: ColumnMapping = PLAIN) -> Iterator[Row]:
     """Read a CSV file; blank rows are passed over.
+
+    One whose last column is `reason` is a report of rejected rows, corrected: that column is passed
+    over, and the apostrophes that stand before what looks like formulas are taken off.
 
     Raises:
         Refusal: MALFORMED, while reading, where the header lacks, doubles or does not know a
@@ -139,49 +139,85 @@ def read_csv(stream: BinaryIO | TextIO) -> Iterator[Row]:
     """
     lines = _Lines(stream)
     first = next(lines, "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    header = _header(first, delimiter)
+    delimiter = mapping.delimiter or _delimiter(first)
+    named = _cells(first, delimiter)
+    header = _header(named, mapping)
+    is_report, is_plain = named[-1:] == [REASON], mapping.is_plain and not mapping.ignore_others
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         number = reader.line_num + 2
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield _broken_row(number, number == reader.line_num + 1, lines.last, error)
+            broken = _broken_row(number, number == reader.line_num + 1, lines.last, error)
+            yield broken._replace(came=_aligned(named, [""], delimiter))
             continue
         if cells is None:
             return
         if not any(cells):
             continue
-        if len(cells) != len(header):
-            reason = f"has {len(cells)} columns, the header has {len(header)}"
-            yield Row(number, {}, (Fault("row", reason),))
-            continue
-        yield Row(number, dict(zip(header, cells, strict=True)))
+        if is_report:
+            cells = [rearmed(cell) for cell in cells]
+        if len(cells) != len(named):
+            reason = f"has {len(cells)} columns, the header has {len(named)}"
+            yield Row(number, {}, (Fault("row", reason),), _aligned(named, cells, delimiter))
+        elif is_plain and not is_report:
+            yield Row(number, dict(zip(named, cells, strict=True)))
+        else:
+            came = dict(zip(named, cells, strict=True))
+            values = {ours: came[theirs] for theirs, ours in header.items()}
+            if is_report:
+                del came[REASON]
+            yield Row(number, mapping.translated(values), (), came)
 
 
-def _header(line: str, delimiter: str) -> list[str]:
+def _delimiter(header: str) -> str:
+    unquoted = "".join(header.split('"')[::2])
+    return max(DELIMITERS, key=unquoted.count)
+
+
+def _aligned(named: list[str], cells: list[str], delimiter: str) -> dict[str, str]:
+    """Return all cells of a row with too many or too few, as far as can be by column."""
+    named = [name for name in named if name != REASON]
+    more = cells[len(named) - 1 :]
+    cells = [*cells[: len(named) - 1], delimiter.join(more)]
+    return dict(zip(named, cells + [""] * len(named), strict=False))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
     try:
         cells = next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise Refusal(Code.MALFORMED, f"line 1: the header is not CSV: {error}") from None
-    header = [cell.strip() for cell in cells]
+    return [cell.strip() for cell in cells]
+
+
+def _header(named: list[str], mapping: ColumnMapping) -> dict[str, str]:
+    """Return our names of the columns by the file's."""
+    if named[-1:] == [REASON]:
+        named = named[:-1]
+    theirs = mapping.theirs()
+    renamed = [theirs.get(name, "" if name in mapping.columns else name) for name in named]
+    header = [column for column in renamed if column not in mapping.constants]
+    if mapping.ignore_others:
+        header = [column for column in header if column in COLUMN_SET]
+    there = {*header, *mapping.constants}
     wrong = {
-        "missing": [column for column in COLUMNS if column not in header],
-        "unknown": sorted({column for column in header if column not in COLUMNS}),
-        "doubled": [column for column in COLUMNS if header.count(column) > 1],
+        "missing": [
+            repr(mapping.columns.get(column, column)) for column in REQUIRED if column not in there
+        ],
+        "unknown": sorted({repr(column[:64]) for column in header if column not in COLUMNS}),
+        "doubled": [repr(column) for column in COLUMNS if header.count(column) > 1],
     }
     if any(wrong.values()):
-        named = "; ".join(
-            f"{kind}: {', '.join(repr(column[:64]) for column in columns[:20])}"
-            for kind, columns in wrong.items()
-            if columns
+        listed = "; ".join(
+            f"{kind}: {', '.join(columns[:20])}" for kind, columns in wrong.items() if columns
         )
         raise Refusal(
             Code.MALFORMED,
-            f"line 1: the columns are wrong ({named}); the known columns are {', '.join(COLUMNS)}",
+            f"line 1: the columns are wrong ({listed}); the known columns are {', '.join(COLUMNS)}",
         )
-    return header
+    return {name: ours for name, ours in zip(named, renamed, strict=True) if ours in set(header)}
 
 
 def _broken_row(number: int, one_line: bool, line: str, error: csv.Error) -> Row:  # noqa: FBT001
@@ -201,29 +237,48 @@ def _broken_row(number: int, one_line: bool, line: str, error: csv.Error) -> Row
 # --- JSON ----------------------------------------------------------------------------------
 
 
-def read_json(stream: BinaryIO | TextIO) -> Iterator[Row]:
+def read_json(stream: BinaryIO | TextIO, mapping: ColumnMapping = PLAIN) -> Iterator[Row]:
     """Read a JSON array of objects, or JSON Lines, one object each; blank lines are passed over.
 
     Raises:
         Refusal: MALFORMED, while reading, where the text is not UTF-8 or not JSON; with the line.
     """
-    content = stream.read()
-    data = content.encode(errors="surrogatepass") if isinstance(content, str) else content
-    data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        _refuse_encoding(data.count(b"\n", 0, error.start) + 1, error)
-    if data.lstrip(_JSON_SPACE)[:1] == b"[":
+    lines = enumerate(_json_lines(stream), start=1)
+    number, line = next(((at, one) for at, one in lines if one.strip(_JSON_SPACE)), (1, b""))
+    if line.lstrip(_JSON_SPACE)[:1] == b"[":
+        data = b"\n" * (number - 1) + line + b"".join(rest for _, rest in lines)
         elements: Iterator[object] = iter(_decode(data, 1))
     else:
         elements = (
-            _decode(line, number)
-            for number, line in enumerate(data.split(b"\n"), start=1)
-            if line.strip(_JSON_SPACE)
+            _decode(one, at)
+            for at, one in chain(((number, line),), lines)
+            if one.strip(_JSON_SPACE)
         )
-    for number, element in enumerate(elements, start=1):
-        yield _element(number, element)
+    for element_number, element in enumerate(elements, start=1):
+        yield _element(element_number, element, mapping)
+
+
+def _json_lines(stream: BinaryIO | TextIO) -> Iterator[bytes]:
+    number = 0
+    while line := _next_line(stream, number + 1):
+        number += 1
+        data = line.encode(errors="surrogatepass") if isinstance(line, str) else line
+        if number == 1:
+            data = data.removeprefix(codecs.BOM_UTF8)
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            _refuse_encoding(number, error)
+        yield data
+
+
+def _next_line(stream: BinaryIO | TextIO, number: int, size: int = -1) -> bytes | str:
+    try:
+        return stream.readline(size)
+    except UnicodeError:
+        raise Refusal(
+            Code.MALFORMED, f"line {number}, or soon after: the text is not in that encoding"
+        ) from None
 
 
 def _decode(data: bytes, line: int) -> Any:  # noqa: ANN401 - any JSON may come
@@ -242,186 +297,29 @@ def _decode(data: bytes, line: int) -> Any:  # noqa: ANN401 - any JSON may come
         raise Refusal(Code.MALFORMED, f"line {line}: the JSON is nested too deeply") from None
 
 
-def _element(number: int, element: object) -> Row:
+def _element(number: int, element: object, mapping: ColumnMapping) -> Row:
     if not isinstance(element, dict):
-        return Row(number, {}, (Fault("row", "is not a JSON object"),))
-    values = cast("dict[str, object]", element)
-    if not values.keys() <= _COLUMN_SET:
+        return Row(number, {}, (Fault("row", "is not a JSON object"),), dict.fromkeys(COLUMNS))
+    came = cast("dict[str, object]", element)
+    theirs = mapping.theirs()
+    values = {theirs.get(name, name): value for name, value in came.items()} if theirs else came
+    if mapping.ignore_others:
+        values = {name: value for name, value in values.items() if name in COLUMN_SET}
+    if not values.keys() <= COLUMN_SET:
         reason = f"has a key that is not known; the known keys are {', '.join(COLUMNS)}"
-        return Row(number, values, (Fault("row", reason),))
-    return Row(number, values)
+        return Row(number, values, (Fault("row", reason),), came)
+    if not mapping.is_plain:
+        values = mapping.translated(values)
+    return Row(number, values, (), came)
 
 
-# --- rows ----------------------------------------------------------------------------------
-
-
-def parse_credential(values: Mapping[str, object]) -> Credential:
-    """Read a row's values as a credential: texts stripped and in Unicode normal form C.
-
-    Raises:
-        Unfit: with every field that is missing or wrong.
-    """
-    faults: list[Fault] = []
-    parsed: dict[str, Any] = {}
-    for column, read in _READERS.items():
-        value = values.get(column)
-        try:
-            parsed[column] = read(value)
-        except ValueError as error:
-            missing = value is None or (isinstance(value, str) and not value.strip())
-            faults.append(Fault(column, "is missing" if missing else str(error)))
-    if faults:
-        _add_faults(faults, Credential(**{**_FITTING, **parsed}))
-        raise Unfit(faults)
-    credential = Credential(**parsed)
-    try:
-        return checked(credential)
-    except Refusal:
-        _add_faults(faults, credential)
-        raise Unfit(faults) from None
-
-
-def _add_faults(faults: list[Fault], credential: Credential) -> None:
-    """Find everything that `checked` would refuse, by mending one fault after the other."""
-    while True:
-        try:
-            checked(credential)
-        except Refusal as refusal:
-            name, _, reason = refusal.reason.partition(": ")
-            column, _, part = name.partition(".")
-            if getattr(credential, column) == "":
-                reason = "is missing"
-            faults.append(Fault(column, f"{part}: {reason}" if part else reason))
-            credential = replace(credential, **{column: _FITTING[column]})
-            if column == "awarded_on":  # what is measured against it cannot be judged
-                credential = replace(credential, expires_on=None)
-        else:
-            return
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise ValueError("must be a text, in quotes")
-    value = value.strip()
-    return value if value.isascii() else unicodedata.normalize("NFC", value)
-
-
-def _date(value: object) -> date:
-    return _day(_text(value))
-
-
-@lru_cache(maxsize=1 << 16)
-def _day(value: str) -> date:
-    try:
-        if _DATE.fullmatch(value):
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
-    raise ValueError("must be a date of the calendar, YYYY-MM-DD")
-
-
-def _date_or_none(value: object) -> date | None:
-    if value is None:
-        return None
-    text = _text(value)
-    return _day(text) if text else None
-
-
-def _level(value: object) -> int:
-    if type(value) is int:
-        return value
-    if type(value) is str:
-        text = value.strip()
-        if _NUMERAL.fullmatch(text):
-            return int(text)
-    raise ValueError("must be a whole number, like 4")
-
-
-def _one_of(kind: type[IntEnum]) -> Callable[[object], IntEnum]:
-    members = {member.name.lower(): member for member in kind}
-    expected = f"must be one of {', '.join(members)}"
-
-    def read(value: object) -> IntEnum:
-        member = members.get(_text(value))
-        if member is None:
-            raise ValueError(expected)
-        return member
-
-    return read
-
-
-def _units(value: object) -> tuple[Unit, ...]:
-    if value is None:
-        return ()
-    if type(value) is str:
-        return _units_of_text(value)
-    if type(value) is not list:
-        raise ValueError('must be a list of objects with "code" and "title"')
-    units = []
-    for item in value:
-        if type(item) is not dict or item.keys() != {"code", "title"}:
-            raise ValueError('must be a list of objects with "code" and "title", no more')
-        units.append(Unit(_text(item["code"]), _text(item["title"])))
-    return _bounded(units)
-
-
-@lru_cache(maxsize=1 << 12)
-def _units_of_text(value: str) -> tuple[Unit, ...]:
-    text = _text(value)
-    if not text:
-        return ()
-    parts = (part.strip().partition(" ") for part in text.split("|"))
-    return _bounded([Unit(code, title.strip()) for code, _, title in parts])
-
-
-def _bounded(units: list[Unit]) -> tuple[Unit, ...]:
-    size_bytes = sum(len((unit.code + unit.title).encode(errors="replace")) for unit in units)
-    if size_bytes + 16 * len(units) > _UNITS_SIZE_MAX_BYTES:
-        raise ValueError(f"longer than {_UNITS_SIZE_MAX_BYTES} bytes together")
-    return tuple(units)
-
-
-def _refuse_encoding(line: int, error: UnicodeDecodeError) -> NoReturn:
+def _refuse_encoding(
+    line: int, error: UnicodeDecodeError, proposed: Sequence[str] = ()
+) -> NoReturn:
+    byte = error.object[error.start]
+    may_be = f"it may be {', '.join(proposed)}: say which it is, or " if proposed else ""
     raise Refusal(
         Code.MALFORMED,
-        f"line {line}: the text is not UTF-8 (byte 0x{error.object[error.start]:02x}); "
+        f"line {line}: the text is not UTF-8 (byte 0x{byte:02x}); {may_be}"
         "export the file again as UTF-8",
     ) from None
-
-
-_COLUMN_SET: Final = frozenset(COLUMNS)
-_READERS: Final[dict[str, Callable[[object], object]]] = {
-    "number": _text,
-    "holder_name": _text,
-    "birth_date": _date,
-    "issuer": _text,
-    "title": _text,
-    "award_type": _one_of(AwardType),
-    "isco08": _text,
-    "level_national": _text,
-    "level_eqf": _level,
-    "awarded_on": _date,
-    "expires_on": _date_or_none,
-    "status": _one_of(Status),
-    "assessment_method": _one_of(AssessmentMethod),
-    "language": _text,
-    "units": _units,
-}
-# Fits every bound, whatever stands beside it: born first, awarded last.
-_FITTING: Final[dict[str, Any]] = {
-    "number": "XA-1",
-    "holder_name": "-",
-    "birth_date": date.min,
-    "issuer": "-",
-    "title": "-",
-    "award_type": AwardType.UNIT,
-    "isco08": "0",
-    "level_national": "-",
-    "level_eqf": 1,
-    "awarded_on": date.max,
-    "expires_on": None,
-    "status": Status.ACTIVE,
-    "assessment_method": AssessmentMethod.EXAMINATION,
-    "language": "en",
-    "units": (),
-}

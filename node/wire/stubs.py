@@ -2,8 +2,11 @@
 
 from node.wire._pb.node_pb2 import (
     DESCRIPTOR,
+    CasePartChunk,
+    CasePartRequest,
     ConsistencyRequest,
     ConsistencyResponse,
+    FollowRequest,
     HeadRequest,
     HeadResponse,
     InclusionRequest,
@@ -26,8 +29,11 @@ SERVICE_NAME = DESCRIPTOR.services_by_name["NodeService"].full_name
 
 __all__ = [
     "SERVICE_NAME",
+    "CasePartChunk",
+    "CasePartRequest",
     "ConsistencyRequest",
     "ConsistencyResponse",
+    "FollowRequest",
     "HeadRequest",
     "HeadResponse",
     "InclusionRequest",

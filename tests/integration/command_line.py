@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from msgspec import Struct
 from node.assembly import clock
 from node.cli import app
 from node.store.trust_files import write_bundle
-from tests.federation import DAY_US, compose, make_root, trust_files
+from tests.federation import COLLEGE, DAY_US, compose, make_root, trust_files
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = (
@@ -102,7 +102,7 @@ def done(*arguments: str | Path, stdin: str = "") -> dict[str, Any]:
 def rows(node: str, first: int, last: int, status: str = "active") -> str:
     """Return rows of a registry file, numbered from one number to another."""
     return "".join(
-        f"{node}-2020-{number:06},Éloïse Marchand,{BIRTH_DATE},Lycée de Port-Sauvry,Soudeur,"
+        f"{node}-2020-{number:06},Éloïse Marchand,{BIRTH_DATE},{COLLEGE},Soudeur,"
         f"full_qualification,7212,NQF 4,4,2019-06-28,,{status},practical_test,fr,U-101 Sécurité\n"
         for number in range(first, last + 1)
     )
@@ -115,10 +115,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def found_nodes(place: Path, *nodes: str) -> Path:
+def found_nodes(place: Path, *nodes: str, databases: Mapping[str, str] | None = None) -> Path:
     """Make a federation's root and nodes, none of them started; returns the root's file.
 
-    All have the same signed trust list in place, with every node's description in it.
+    All have the same signed trust list in place, with every node's description in it. `databases`
+    names those that are not a file, by node.
     """
     root = place / "root.json"
     root.write_bytes(make_root(expires_at=_expires_at()))
@@ -127,6 +128,7 @@ def found_nodes(place: Path, *nodes: str) -> Path:
             *("--data", place / node, "init", "--node", node, "--authority", f"Authority {node}"),
             *("--root", root, "--http", "127.0.0.1:0"),
             *("--grpc", f"127.0.0.1:{free_port()}"),
+            *("--database", (databases or {}).get(node, "node.db")),
         )
     publish(place, 1, *nodes)
     return root

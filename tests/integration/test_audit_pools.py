@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -14,13 +15,16 @@ from node.audit.inquest import Found, inquire
 from node.audit.pools import OpenPool, cores, dask, here, processes
 from node.audit.report import Told, render_report
 from node.errors import Code, Refusal
+from node.model.statement import Grant
 from node.wire.export import SUFFIX, Record, write_records
+from node.wire.pack import SUFFIX as PACK_SUFFIX
+from node.wire.pack import Identity, new_identity, open_journal, write_pack
 from tests.journals import Border, every_outcome
+from tests.packs import erase, grant_access, packed
 
 
-@pytest.fixture(scope="module")
-def border() -> Border:
-    """Two journals with every outcome, and a lie."""
+def lying() -> Border:
+    """Return two journals with every outcome, and a lie."""
     border = every_outcome()
     code = border.give(border.register())
     border.answering.commit(border.now)
@@ -30,6 +34,12 @@ def border() -> Border:
     border.step(100)
     border.conclude(asked, border.answer(asked))
     return border
+
+
+@pytest.fixture(scope="module")
+def border() -> Border:
+    """Two journals that nobody goes on with."""
+    return lying()
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +134,43 @@ def test_says_that_dask_is_not_installed(
         rendered(border, files, dask("tcp://127.0.0.1:1"))
     assert caught.value.code is Code.MALFORMED
     assert "symbolon[cluster]" in caught.value.reason
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Identity]:
+    """Two journals as encrypted packs of a part of each, some of it erased."""
+    border = lying()
+    place = tmp_path_factory.mktemp("packs")
+    identity = new_identity()
+    written = []
+    for journal in (border.asking, border.answering):
+        size = len(journal.entries)
+        gone = erase(border, journal, [size - 2])
+        grant = Grant(5, size + 1)
+        access = grant_access(border, journal, grant)
+        file = place / f"{journal.node_id}{PACK_SUFFIX}"
+        with file.open("wb") as stream:
+            write_pack(packed(journal, grant, access, gone), stream, [identity.recipient])
+        written.append(file)
+    return written, identity
+
+
+def rendered_packs(
+    border: Border, packs: tuple[list[Path], Identity], pool: OpenPool
+) -> tuple[bytes, tuple[str, ...]]:
+    with ExitStack() as stack:
+        streams = [
+            stack.enter_context(open_journal(stack.enter_context(file.open("rb")), [packs[1]]))
+            for file in packs[0]
+        ]
+        found = inquire(streams, [border.trust.root], frozenset(Aim), pool=pool)
+    return as_bytes(found), found.report.notes
+
+
+def test_packs_are_reported_the_same_to_the_byte_whoever_does_it(
+    border: Border, packs: tuple[list[Path], Identity], cluster: str
+) -> None:
+    expected, notes = rendered_packs(border, packs, here)
+    assert len(notes) == 4, "withheld and erased, of both"
+    assert rendered_packs(border, packs, processes(2)) == (expected, notes)
+    assert rendered_packs(border, packs, dask(cluster)) == (expected, notes)

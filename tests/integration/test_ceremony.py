@@ -16,8 +16,9 @@ from tests.integration.ceremony import (
     refused,
     token_module,
 )
-from tests.integration.command_line import done, run
+from tests.integration.command_line import ROOT, done, run
 
+_SCHEME = ROOT / "trust_lists" / "etsi" / "scheme.json"
 _PASSPHRASE = "correct horse battery"
 
 
@@ -350,6 +351,7 @@ def test_what_is_staged_can_be_given_up_as_if_it_had_never_been(ceremony: Ceremo
     done("trust", "expel", ceremony.directory, "XA")
     ceremony.admit("XB", "kim", "lou")
     ceremony.hand_over("XB", ceremony.join_request("XB"))
+    done("trust", "lote", ceremony.directory, _SCHEME)
     assert kept() != before
     assert done("trust", "discard", ceremony.directory, "targets")["staged"] == []
     assert kept() == before
@@ -359,3 +361,16 @@ def test_what_is_staged_can_be_given_up_as_if_it_had_never_been(ceremony: Ceremo
     words = ("trust", "discard", ceremony.directory, "XA")
     assert "nothing is staged" in refused(3, "unknown", *words)
     assert ceremony.publish()["roles"] == {"timestamp": 2}
+
+
+def test_a_file_of_any_size_is_refused_before_all_of_it_is_read(
+    ceremony: Ceremony, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.json"
+    with large.open("wb") as stream:
+        stream.truncate(1 << 40)  # takes no room on the disk
+    fed = ceremony.directory
+    for words in (("collect", fed, large), ("country", fed, "XA", large), ("lote", fed, large)):
+        assert "over" in refused(2, "malformed", "trust", *words)
+    key = ("--key", ceremony.key("ida"), "--yes")
+    assert "over" in refused(2, "malformed", "trust", "sign", large, *key)

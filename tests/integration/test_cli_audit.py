@@ -47,9 +47,10 @@ def test_reconcile_names_who_may_be_at_fault(place: Path) -> None:
 
 def test_reconcile_needs_the_journals_of_two(place: Path) -> None:
     files = given(place)
-    finished = call("audit", "reconcile", files[0], *files[2:], "--json")
-    assert (finished.status, finished.content["code"]) == (2, "malformed")
-    assert "two nodes or more" in finished.content["reason"]
+    for alone in ([files[0]], [files[0], files[0]]):
+        finished = call("audit", "reconcile", *alone, *files[2:], "--json")
+        assert (finished.status, finished.content["code"]) == (2, "malformed")
+        assert "two nodes or more" in finished.content["reason"]
 
 
 def test_registry_lists_what_is_late_by_the_days_that_are_asked_for(place: Path) -> None:

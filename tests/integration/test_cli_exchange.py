@@ -300,7 +300,7 @@ def test_an_audit_names_every_fault_of_a_changed_file(
 ) -> None:
     content = (files / "XB.symbolon-journal").read_bytes()
     changed = tmp_path / "XB.symbolon-journal"
-    changed.write_bytes(content.replace("Lycée".encode(), b"Lycee!"))
+    changed.write_bytes(content.replace(b"Marchand", b"Merchant"))
     finished = run("audit", "replay", changed, "--root", exchanged.root, "--json")
     assert (finished.status, finished.content["verdict"]) == (1, "FAIL")
     failed = {one["check"] for one in finished.content["findings"] if one["verdict"] == "FAIL"}

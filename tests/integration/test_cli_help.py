@@ -58,6 +58,11 @@ def test_help_names_every_exit_status_and_command() -> None:
         assert word in " ".join(shown.out.split())
 
 
+def test_init_says_how_a_journal_may_be_named() -> None:
+    shown = " ".join(run("init", "--help").out.replace("│", " ").split())
+    assert "begins with the node's id in small letters and a dot" in shown
+
+
 def test_version_is_printed_and_nothing_else() -> None:
     shown = run("--version")
     assert (shown.status, shown.out) == (0, f"symbolon {__version__}\n")

@@ -109,7 +109,7 @@ def at_most(ledger: SqlLedger, more_pages: int) -> Iterator[None]:
 
 
 def _writing(ledger: SqlLedger) -> Engine:
-    return ledger._database._writing
+    return ledger._database._engines.writing
 
 
 def _log_size_bytes(ledger: SqlLedger) -> int:

@@ -43,18 +43,17 @@ def test_what_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
         assert str(tmp_path) not in caught.value.reason
 
 
-def test_witness_keys_are_made_once_and_only_where_there_are_none(tmp_path: Path) -> None:
+def test_a_node_without_witness_keys_reads_and_gets_some(tmp_path: Path) -> None:
     made = make_keys(tmp_path, "XA", datetime(2026, 11, 23, tzinfo=UTC))
-    assert made.witness is not None
     assert read_keys(tmp_path) == made
-    assert add_witness_keys(tmp_path) == made.witness
     for path in tmp_path.glob("witness-*"):
         assert path.stat().st_mode & 0o777 == 0o600
         path.unlink()
     older = read_keys(tmp_path)
-    assert (older.witness, older.journal) == (None, made.journal)
+    assert (older.witness, older.journal) == ((), made.journal)
     assert older.cosigners("xa.example/journal", post_quantum=True) == []
     again = add_witness_keys(tmp_path)
-    assert again != made.witness
+    assert (again.file, made.witness[0].file) == ("witness", "witness")
+    assert again != made.witness[0]
     names = {one.verifier.name for one in read_keys(tmp_path).cosigners("o", post_quantum=True)}
     assert names == {"o/witness"}

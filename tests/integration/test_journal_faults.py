@@ -4,60 +4,31 @@ A step is a statement of the transaction or its commit. It fails undone, or done
 that it was done is lost; then the next append goes on from what is on the disk.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from node.errors import Refusal
 from node.model.merkle import verify_consistency
-from node.store import database as module
 from node.store.journal import stored_tree
 from tests.federation import START
 from tests.ledgers import TRUST, Deciding, DiskShelf, Xb, asked, holds, read, registry
+from tests.stepping import How, Steps, stepping
 from tests.tiles import TiledJournal, journal_of, walk
 
 SIZES = (1, 255, 256, 300, 511)  # before and on both sides of where tiles end
+fails = pytest.mark.parametrize("how", [How.FAILED, How.PERSISTED], ids=["failed", "persisted"])
 
 
-class _Steps:
-    """Counts what the writing connection is told, and lets one of it fail."""
-
-    def __init__(self, at: int | None, how: str) -> None:
-        self.done = 0
-        self._at = at
-        self._how = how
-
-    def take(self, step: Callable[[], Any]) -> Any:
-        number = self.done
-        self.done += 1
-        if number != self._at:
-            return step()
-        if self._how == "persisted":
-            step()
-        raise OperationalError("a step", None, sqlite3.OperationalError("disk I/O error"))
-
-
-@contextmanager
-def failing(
-    database: module.Database, patch: pytest.MonkeyPatch, at: int | None = None, how: str = "failed"
-) -> Iterator[_Steps]:
-    """Let one step of the next write transaction fail."""
-    steps = _Steps(at, how)
-    execute = module._execute
-    dialect = database._writing.dialect
-    commit = dialect.do_commit
-    with patch.context() as patched:
-        patched.setattr(
-            module, "_execute", lambda *arguments: steps.take(lambda: execute(*arguments))
-        )
-        patched.setattr(dialect, "do_commit", lambda held: steps.take(lambda: commit(held)))
+@pytest.fixture
+def counted() -> Iterator[Steps]:
+    """Let every database that is opened be counted."""
+    steps = Steps()
+    with stepping(steps):
         yield steps
 
 
@@ -66,19 +37,20 @@ def _signed(journal: TiledJournal) -> tuple[int, bytes]:
         return public.checkpoint.size, public.checkpoint.root
 
 
-@pytest.mark.parametrize("how", ["failed", "persisted"])
+@fails
 @pytest.mark.parametrize("before", SIZES)
 def test_an_append_that_fails_at_any_step_leaves_one_tree(
-    before: int, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    before: int, how: How, tmp_path: Path
 ) -> None:
-    with journal_of(tmp_path / "node.db", before) as journal:
+    steps = Steps()
+    with stepping(steps), journal_of(tmp_path / "node.db", before) as journal:
         sizes = [before]
         for step in count():
             older = _signed(journal)
-            with failing(journal.database, monkeypatch, step, how) as steps:
+            with steps.going_wrong(step, how):
                 refusal = _refusal_of(lambda: journal.extend(2))
             if refusal is None:  # that was more steps than an append has
-                assert step == steps.done > 5
+                assert step == len(steps.names) > 5
                 break
             assert "disk I/O error" in refusal.reason
             size, _ = _signed(journal)
@@ -101,22 +73,23 @@ def _refusal_of(work: Callable[[], None]) -> Refusal | None:
     return None
 
 
-@pytest.mark.parametrize("how", ["failed", "persisted"])
+@fails
 async def test_a_ledger_that_fails_at_any_step_answers_once_and_stays_whole(
-    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: How, tmp_path: Path, counted: Steps
 ) -> None:
     shelf = DiskShelf(tmp_path / "node.db")
     await shelf.open()
     await shelf.ledger.append(registry(uses=1_000))
     xb = Xb()
     (first,) = xb.questions()
-    with failing(shelf._database, monkeypatch) as steps:
+    with counted.going_wrong():
         await shelf.ledger.answer([first], Deciding())
+    steps = len(counted.names)
     heads = [await shelf.sql.checkpoint()]
-    for step in range(steps.done):
+    for step in range(steps):
         (question,) = xb.questions()
         with (
-            failing(shelf._database, monkeypatch, step, how),
+            counted.going_wrong(step, how),
             pytest.raises(Refusal, match="disk I/O error"),
         ):
             await shelf.ledger.answer([question], Deciding())
@@ -128,7 +101,7 @@ async def test_a_ledger_that_fails_at_any_step_answers_once_and_stays_whole(
         await shelf.ledger.append([asked(step)])
         heads.append(await shelf.sql.checkpoint())
     size = await shelf.ledger.check()
-    assert size == 3 + 2 * steps.done  # registry, first answer; then an answer and a query each
+    assert size == 3 + 2 * steps  # registry, first answer; then an answer and a query each
     node = TRUST.view.node("XA")
     opened = [TRUST.view.open_checkpoint(node, note, START).checkpoint for note in heads]
     for older in opened:

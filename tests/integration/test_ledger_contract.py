@@ -41,14 +41,13 @@ from tests.ledgers import (
     CODE,
     TRUST,
     Deciding,
-    DiskShelf,
-    MemoryShelf,
     Shelf,
     Xb,
     asked,
     draft,
     given,
     holds,
+    kept_in,
     read,
     registry,
 )
@@ -56,12 +55,10 @@ from tests.nodes import Log
 from tests.world import sample_credential, sample_trust
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
-    made: Shelf = MemoryShelf() if request.param == "memory" else DiskShelf(tmp_path / "node.db")
-    await made.open()
-    yield made
-    await made.close()
+    async with kept_in(request, tmp_path) as made:
+        yield made
 
 
 async def refusal_of(work: Awaitable[object]) -> Refusal:

@@ -21,6 +21,7 @@ from node.model.statement import (
     ConsentEnded,
     ConsentGiven,
     CredentialRegistered,
+    Erasure,
     NoAnswer,
     Outcome,
     Query,
@@ -28,7 +29,7 @@ from node.model.statement import (
 )
 from node.store.reading import JournalReader
 from node.wire.codec import decode_statement
-from tests.federation import SECOND_US, START
+from tests.federation import DAY_US, SECOND_US, START
 from tests.ledgers import CODE, Deciding, DiskShelf, Xb, draft, given, registry
 from tests.nodes import query_to
 from tests.world import FakeClock, FixedTrust, sample_credential
@@ -106,6 +107,7 @@ async def test_every_kind_can_be_looked_for(name: str, shelf: DiskShelf) -> None
     kind = KINDS[name]
     for index in found(shelf, kind=kind):
         (entry,) = await JournalReader(shelf._database).entries(index, 1)
+        assert entry.statement is not None
         assert type(entry.statement.body) is kind
 
 
@@ -142,6 +144,7 @@ async def test_whoever_looks_is_journalled_without_a_number(shelf: DiskShelf) ->
     search = Search(credential=NUMBER, peer="XB", outcome=Outcome.CONFIRMED)
     index = await looking.begin(AccessKind.FOUND, "role auditor", "Complaint 12", search.told(11))
     (entry,) = await JournalReader(shelf._database).entries(index, 1)
+    assert entry.statement is not None
     assert entry.statement.body == AuditAccess(
         AccessKind.FOUND,
         "role auditor",
@@ -168,3 +171,23 @@ async def test_nobody_looks_without_saying_who_and_what_for(
 def test_a_conclusion_tells_its_outcome_to_whoever_looks_for_it() -> None:
     search = Search(outcome=Outcome.REVOKED)
     assert search.kinds == {KINDS["answer"], Conclusion}
+
+
+async def test_a_time_is_found_among_erased_entries_too(tmp_path: Path) -> None:
+    shelf = DiskShelf(tmp_path / "node.db")
+    await shelf.open()
+    numbers = [f"XA-2020-{n:06}" for n in range(20)]
+    for n, number in enumerate(numbers):
+        body = CredentialRegistered(sample_credential(number))
+        await shelf.ledger.append([draft(body, START + n * DAY_US)])
+    await shelf.ledger.append(
+        [draft(Erasure(tuple(range(3, 17)), 14, "Art. 17", "registrar"), START + 20 * DAY_US)]
+    )
+    for day in range(20):
+        expected = [n for n in range(20) if n >= day and not 3 <= n < 17] + [20]
+        assert found(shelf, since=START + day * DAY_US) == expected
+    (entry,) = await JournalReader(shelf._database).entries(5, 1)
+    assert (entry.statement, entry.kind) == (None, 14)
+    assert entry.erased is not None
+    assert (entry.erased.rule, entry.erased.erased_at) == ("Art. 17", START + 20 * DAY_US)
+    await shelf.close()

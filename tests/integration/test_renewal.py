@@ -60,9 +60,10 @@ class Two:
         return done("--data", self.data(country), "trust", "refresh")
 
     def renew(self, country: str, what: str, *more: str | Path) -> dict[str, Any]:
-        """Renew keys; the request is in `place`/what.json."""
+        """Renew keys: tls, journal or witness; the request is in `place`/what.json."""
         words = ("certificate", "renew") if what == "tls" else ("journal", "renew-keys")
         reason = () if what == "tls" else ("--reason", "yearly renewal")
+        more = (*more, "--witness") if what == "witness" else more
         out = ("--out", self.request(what))
         self.request(what).unlink(missing_ok=True)
         return done("--data", self.data(country), *words, *reason, *out, *more)
@@ -166,6 +167,29 @@ def test_stolen_keys_end_at_once_with_those_that_were_waiting(fresh: Two) -> Non
     assert call("--data", data, "certificate", "show").status == 0
 
 
+def test_retired_witness_keys_stay_listed_with_their_reason(fresh: Two) -> None:
+    data = fresh.data("XB")
+    fresh.refresh("XB")
+    said = fresh.renew("XB", "witness")
+    assert (said["made"], said["deleted"], len(said["witness_keys"])) == ("witness-2", [], 4)
+    old, *_, new = json.loads(fresh.request("witness").read_bytes())["node"]["witness"]
+    assert (old["retired_because"], old["valid_until"]) == ("yearly renewal", said["old_until"])
+    assert new["valid_from"] == said["counts_from"]
+    assert not {"valid_until", "retired_because"} & new.keys()
+    again = ("journal", "renew-keys", "--witness", "--reason", "a", "--out", fresh.place / "a.json")
+    assert "newest witness keys" in refused(3, "conflict", "--data", data, *again)
+    stolen = fresh.renew("XB", "witness", "--at-once")
+    assert (stolen["made"], stolen["deleted"]) == ("witness-3", ["witness-2"])
+    fresh.publish("XB", fresh.request("witness"))
+    fresh.refresh("XB")
+    later = fresh.renew("XB", "witness")
+    assert (later["made"], later["deleted"]) == ("witness-4", ["witness"])
+    keys = json.loads(fresh.request("witness").read_bytes())["node"]["witness"]
+    reasons = [key.get("retired_because") for key in keys]
+    assert reasons == [*["yearly renewal"] * 4, None, None]
+    assert [key["verifier"] for key in keys] == later["witness_keys"]
+
+
 class Running(Two):
     """The same, with both nodes served; XB's employer asks about a welder of XA."""
 
@@ -229,6 +253,7 @@ def test_all_keys_of_a_running_node_are_renewed_and_nothing_restarts(running: Ru
     assert running.ask("before.json") == "confirmed"
     pins = [running.presented_pin("XA")]
     running.renew("XA", "tls", "--from-days", "0", "--overlap-days", "0")
+    running.renew("XA", "witness", "--from-days", "0", "--overlap-days", "9")
     said = running.renew("XA", "journal", "--from-days", "0", "--overlap-days", "0")
     assert pins[0] == said["certificate_pins"][0] == running.presented_pin("XA")
     assert running.ask("between.json") == "confirmed"

@@ -53,7 +53,8 @@ async def test_tells_without_a_key_who_may_award_what(
     assert body == {
         **AWARD,
         "authorized": True,
-        "message": "College is accredited by Ministry of Tests from 2010-01-01.",
+        "message": "Lycée des métiers de Port-Sauvry is accredited by Ministry of Tests "
+        "from 2010-01-01.",
         "time_evaluated": "2026-11-23T09:00:00Z",
         "trust_list": {"version": 1, "digest": reference.digest.hex()},
     }

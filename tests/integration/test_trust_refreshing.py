@@ -134,7 +134,8 @@ async def test_health_and_metrics_tell_how_refreshing_goes(world: World) -> None
         status, checks = await ready(running)
         assert status == 200
         assert checks["trust_list"].startswith(
-            "in force, version 1, looked after 5 minutes ago, expires in 23 hours"
+            f"in force, version 1, looked after 5 minutes ago at {world.mirror.url}, "
+            "expires in 23 hours"
         )
         world.mirror.served = {}
         with pytest.raises(Refusal):

@@ -154,6 +154,29 @@ async def test_checkpoints_that_came_with_statements_are_proved_by_the_next_roun
         assert three.running[node].peering.witnessing.unproved == {}
 
 
+async def test_bare_heads_of_past_hours_are_thinned_out_to_one_and_those_of_statements_stay(
+    three: Neighbours,
+) -> None:
+    sizes = []
+    code = await three.share("XB")
+    resting: list[int] = []
+    for hour in range(3):
+        for _ in range(3):
+            sizes.append((await three.grow("XB", 1)).size)
+            await three.follow("XA")
+        if hour == 1:
+            await ask(three, "XA", code)
+            resting = [size for (size,) in three.homes["XA"].rows("SELECT size FROM counterpart")]
+        three.federation.clock.advance(3600)
+    last = (await three.grow("XB", 1)).size
+    await three.follow("XA")
+    kept = three.homes["XA"].rows(
+        "SELECT size FROM peer_checkpoint WHERE origin = ? ORDER BY size", origin("XB")
+    )
+    assert resting
+    assert [size for (size,) in kept] == sorted({*sizes[2::3], *resting, last})
+
+
 async def test_nodes_cosign_each_other_while_both_are_under_load(three: Neighbours) -> None:
     codes = {node: await three.share(node) for node in ("XA", "XB")}
     done = asyncio.Event()

@@ -177,7 +177,7 @@ def _agreement(query: Query) -> Agreement:
 @given(
     data=st.data(),
     now=_NOWS,
-    credential=credentials(),
+    credential=credentials().map(lambda one: replace(one, valid_from=None)),
     causes=st.sets(st.sampled_from(sorted(_CAUSES)), min_size=1),
     held=st.booleans(),
 )

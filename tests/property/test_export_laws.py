@@ -12,18 +12,20 @@ from node.errors import Code, Refusal
 from node.model.seal import Sealed
 from node.model.trust import TrustBundle
 from node.wire.export import (
+    Commitments,
     CounterpartRecord,
     Entry,
     Header,
     OwnCheckpoint,
     Record,
-    read_records,
     write_records,
 )
+from node.wire.export_reading import read_records
+from node.wire.pack import new_identity, open_journal, write_pack
 from node.wire.receipt import decode_receipt, encode_receipt
 from tests.journals import every_outcome, one_exchange
 from tests.replaying import replay
-from tests.strategies import node_ids, texts
+from tests.strategies import grants, node_ids, texts
 from tests.world import sample_trust
 
 ROOT = sample_trust().root
@@ -32,12 +34,25 @@ salts = st.binary(min_size=32, max_size=32)
 notes = st.binary(min_size=1, max_size=200)
 said = st.binary(min_size=1, max_size=200)
 paths = st.integers(0, 63).map(lambda count: bytes(32 * count))
-headers = st.builds(Header, node_ids, texts(255))
+digests = st.binary(min_size=32, max_size=32)
+headers = st.one_of(
+    st.builds(Header, node_ids, texts(255)),
+    st.builds(
+        Header,
+        node_ids,
+        texts(255),
+        grants,
+        indices,
+        st.dictionaries(texts(100), digests, max_size=3),
+    ),
+)
+commitments = st.lists(digests, min_size=1, max_size=9).map(b"".join)
 contents = st.dictionaries(st.text(max_size=4), st.binary(), max_size=4)
 bundles = st.builds(TrustBundle, contents, contents)
 sealed = st.builds(Sealed, said, salts, indices, paths, notes)
 followers: st.SearchStrategy[Record] = st.one_of(
     st.builds(Entry, indices, salts, said),
+    st.builds(Commitments, st.integers(0, 2**61), commitments),
     st.builds(OwnCheckpoint, indices, notes),
     st.builds(CounterpartRecord, indices, node_ids, sealed),
 )
@@ -89,6 +104,35 @@ def test_whatever_is_written_is_read_back_the_same(
     assert write_records(records, stream) == len(records)
     stream.seek(0)
     assert list(read_records(stream)) == records
+
+
+@given(headers, st.lists(st.builds(Commitments, indices, commitments), max_size=2), st.data())
+def test_a_header_and_commitments_that_are_read_are_written_the_same(
+    header: Header, runs: list[Commitments], data: st.DataObject
+) -> None:
+    stream = io.BytesIO()
+    write_records([header, *runs], stream)
+    changed = bytearray(stream.getvalue())
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        read = list(read_records(io.BytesIO(bytes(changed))))
+    except Refusal:
+        return
+    again = io.BytesIO()
+    write_records(read, again)
+    assert again.getvalue() == bytes(changed)
+
+
+@given(headers, st.lists(followers, max_size=8), st.booleans())
+def test_whatever_is_packed_is_read_back_the_same(
+    header: Header, rest: list[Record], encrypted: bool
+) -> None:
+    identity = new_identity()
+    stream = io.BytesIO()
+    write_pack([header, *rest], stream, [identity.recipient] if encrypted else [])
+    stream.seek(0)
+    with open_journal(stream, [identity]) as records:
+        assert list(read_records(records)) == [header, *rest]
 
 
 @given(st.binary(max_size=400))

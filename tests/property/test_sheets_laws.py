@@ -2,7 +2,6 @@ import csv
 import io
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Literal
 
 import msgspec
@@ -11,8 +10,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from node.errors import Refusal
-from node.model.credential import Credential, Unit, checked
-from node.wire.sheets import COLUMNS, Fault, Row, Unfit, open_sheet, parse_credential
+from node.model.credential import Credential, Details, Unit, checked
+from node.wire.rows import (
+    COLUMNS,
+    REQUIRED,
+    Fault,
+    Unfit,
+    parse_credential,
+    spell_credential,
+)
+from node.wire.sheets import Row, open_sheet
 from tests.strategies import credentials
 from tests.world import sample_values
 
@@ -34,7 +41,24 @@ def _tame(credential: Credential) -> Credential:
         name: _plain(getattr(credential, name), "x")
         for name in ("holder_name", "issuer", "title", "level_national")
     }
-    return replace(credential, **tamed, units=tuple(units))
+    details = _tame_details(credential.details)
+    return replace(credential, **tamed, units=tuple(units), details=details)
+
+
+def _tame_details(details: Details) -> Details:
+    def item(text: str) -> str:
+        return _plain(text.replace("|", ""), "x")
+
+    accreditation, credits_, renewal = details.accreditation, details.credits, details.renewal
+    return replace(
+        details,
+        titles=tuple(replace(one, text=item(one.text)) for one in details.titles),
+        accreditation=accreditation and replace(accreditation, by=_plain(accreditation.by, "x")),
+        national_codes=tuple(replace(one, code=item(one.code)) for one in details.national_codes),
+        learning_outcomes=tuple(map(item, details.learning_outcomes)),
+        credits=credits_ and replace(credits_, scheme=_plain(credits_.scheme, "x")),
+        renewal=renewal and replace(renewal, rule=_plain(renewal.rule, "x")),
+    )
 
 
 def _fits(credential: Credential) -> bool:
@@ -50,18 +74,9 @@ tame_credentials = credentials().map(_tame).filter(_fits)
 
 
 def _values(credential: Credential) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for name in COLUMNS:
-        value = getattr(credential, name)
-        if value is None:
-            values[name] = ""
-        elif isinstance(value, date):
-            values[name] = value.isoformat()
-        elif hasattr(value, "name"):
-            values[name] = value.name.lower()
-        else:
-            values[name] = value
-    return values
+    """Return a row of a file: None is written as nothing, what says nothing is left out."""
+    spelt = spell_credential(credential)
+    return {name: "" if value is None else value for name, value in spelt.items()}
 
 
 def _read(name: str, data: bytes) -> list[Row]:
@@ -98,7 +113,9 @@ def test_reads_back_whatever_was_written_as_csv(
     for credential in written:
         values = _values(credential)
         values["units"] = " | ".join(f"{unit.code} {unit.title}" for unit in credential.units)
-        writer.writerow(unicodedata.normalize(form, str(values[name])) for name in columns)
+        cells = [values.get(name, "") for name in columns]
+        joined = [" | ".join(cell) if isinstance(cell, list) else str(cell) for cell in cells]
+        writer.writerow(unicodedata.normalize(form, cell) for cell in joined)
     text = "\ufeff" * bom + content.getvalue()
     rows = _read("registry.csv", text.encode())
     assert [parse_credential(row.values) for row in rows] == written
@@ -158,7 +175,7 @@ def test_survives_arbitrary_rows_under_a_right_header(name: str, text: str, in_j
 
 
 _SAMPLE_CSV = (
-    ",".join(COLUMNS) + "\n" + (",".join(str(v) for v in sample_values().values()) + "\n") * 2
+    ",".join(REQUIRED) + "\n" + (",".join(str(v) for v in sample_values().values()) + "\n") * 2
 ).encode()
 _SAMPLE_JSON = msgspec.json.encode([sample_values(), sample_values()])
 

@@ -60,6 +60,11 @@ class NodeServiceStub:
                 request_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessRequest.SerializeToString,
                 response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessResponse.FromString,
                 _registered_method=True)
+        self.Erase = channel.unary_unary(
+                '/symbolon.v1.NodeService/Erase',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
+                _registered_method=True)
         self.Witnessed = channel.unary_unary(
                 '/symbolon.v1.NodeService/Witnessed',
                 request_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessedRequest.SerializeToString,
@@ -69,6 +74,21 @@ class NodeServiceStub:
                 '/symbolon.v1.NodeService/Inclusion',
                 request_serializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionRequest.SerializeToString,
                 response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionResponse.FromString,
+                _registered_method=True)
+        self.Case = channel.unary_unary(
+                '/symbolon.v1.NodeService/Case',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
+                _registered_method=True)
+        self.CasePart = channel.unary_stream(
+                '/symbolon.v1.NodeService/CasePart',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.CasePartRequest.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.CasePartChunk.FromString,
+                _registered_method=True)
+        self.Follow = channel.unary_stream(
+                '/symbolon.v1.NodeService/Follow',
+                request_serializer=node_dot_wire_dot___pb_dot_node__pb2.FollowRequest.SerializeToString,
+                response_deserializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
                 _registered_method=True)
 
 
@@ -111,6 +131,13 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Erase(self, request, context):
+        """Requests for erasure in, acknowledgements or refusals out, item by item and in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Witnessed(self, request, context):
         """The largest checkpoint of a journal that this node has seen.
         """
@@ -120,6 +147,27 @@ class NodeServiceServicer:
 
     def Inclusion(self, request, context):
         """Proof that an entry of this journal stands under a checkpoint that witnesses have cosigned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Case(self, request, context):
+        """Steps of cases in, receipts or refusals out, item by item and in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CasePart(self, request, context):
+        """A text or document of a case, encrypted to the node that asks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Follow(self, request, context):
+        """Status notices to the node that asks, from a position of this journal on, as they are said.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +201,11 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessRequest.FromString,
                     response_serializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessResponse.SerializeToString,
             ),
+            'Erase': grpc.unary_unary_rpc_method_handler(
+                    servicer.Erase,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
+            ),
             'Witnessed': grpc.unary_unary_rpc_method_handler(
                     servicer.Witnessed,
                     request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.WitnessedRequest.FromString,
@@ -162,6 +215,21 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.Inclusion,
                     request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionRequest.FromString,
                     response_serializer=node_dot_wire_dot___pb_dot_node__pb2.InclusionResponse.SerializeToString,
+            ),
+            'Case': grpc.unary_unary_rpc_method_handler(
+                    servicer.Case,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
+            ),
+            'CasePart': grpc.unary_stream_rpc_method_handler(
+                    servicer.CasePart,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.CasePartRequest.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.CasePartChunk.SerializeToString,
+            ),
+            'Follow': grpc.unary_stream_rpc_method_handler(
+                    servicer.Follow,
+                    request_deserializer=node_dot_wire_dot___pb_dot_node__pb2.FollowRequest.FromString,
+                    response_serializer=node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +379,33 @@ class NodeService:
             _registered_method=True)
 
     @staticmethod
+    def Erase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/symbolon.v1.NodeService/Erase',
+            node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Witnessed(request,
             target,
             options=(),
@@ -354,6 +449,87 @@ class NodeService:
             '/symbolon.v1.NodeService/Inclusion',
             node_dot_wire_dot___pb_dot_node__pb2.InclusionRequest.SerializeToString,
             node_dot_wire_dot___pb_dot_node__pb2.InclusionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Case(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/symbolon.v1.NodeService/Case',
+            node_dot_wire_dot___pb_dot_node__pb2.Parcel.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CasePart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/symbolon.v1.NodeService/CasePart',
+            node_dot_wire_dot___pb_dot_node__pb2.CasePartRequest.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.CasePartChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Follow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/symbolon.v1.NodeService/Follow',
+            node_dot_wire_dot___pb_dot_node__pb2.FollowRequest.SerializeToString,
+            node_dot_wire_dot___pb_dot_node__pb2.Parcel.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,19 +13,22 @@ from node.audit import archive
 from node.audit.examined import Aim
 from node.audit.findings import Check, Finding, Verdict
 from node.audit.inquest import inquire
+from node.model.statement import Grant
 from node.model.trust import TrustBundle, TrustView, resolve
 from node.wire.export import (
+    Commitments,
     CounterpartRecord,
     Entry,
     Header,
     OwnCheckpoint,
     Record,
-    read_records,
     write_records,
 )
+from node.wire.export_reading import read_records
 from tests import journals
 from tests.federation import SampleTrust, journal_signers, sample_trust, trust_files
 from tests.journals import Border
+from tests.packs import erase, grant_access, packed
 from tests.replaying import replay
 
 NODES = ("XA", "XB")
@@ -189,6 +192,42 @@ def orders(records: tuple[Record, ...]) -> Iterator[tuple[str, list[Record]]]:
                     *records[other + 1 :],
                 ],
             )
+
+
+@cache
+def small_pack() -> tuple[tuple[Record, ...], tuple[Finding, ...]]:
+    """Return a journal with entries withheld and erased, and what is found in it as it is."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(journals, "journal_signers", lambda node: journal_signers(node)[:1])
+        border = Border(trust=small_trust())
+    code = border.give(border.register(units=(), awarded_on=date(2026, 6, 26)))
+    border.answering.commit(border.step())
+    _, (answered,), _ = border.exchange(border.query(code))
+    journal = border.answering
+    gone = erase(border, journal, [1, 2, answered])
+    end = len(journal.entries)
+    border.register()
+    access = grant_access(border, journal, Grant(1, end))
+    records = tuple(packed(journal, Grant(1, end), access, gone))
+    return records, told(written(*records))
+
+
+@pytest.mark.parametrize("change", [flipped, deleted, doubled, swapped])
+def test_every_byte_of_what_is_withheld_or_erased_is_told_when_it_is_changed(
+    change: Callable[[bytes, int], bytes],
+) -> None:
+    records, before = small_pack()
+    data = written(*records)
+    assert before == ()
+    assert {type(record) for record in records} >= {Commitments, Entry, Header}
+    for at, record in enumerate(records):
+        if not isinstance(record, Header | Commitments | Entry):
+            continue
+        first, end = len(written(*records[:at])), len(written(*records[: at + 1]))
+        for place in range(first, end):
+            changed = change(data, place)
+            if changed != data:
+                assert told(changed), (place, record)
 
 
 def test_every_record_that_is_lost_doubled_or_moved_is_told() -> None:

@@ -10,6 +10,7 @@ from node.audit import slips as slips_module
 from node.audit.examined import Aim
 from node.audit.findings import Check, render_json
 from node.audit.inquest import Found, inquire
+from node.audit.parts import Source
 from node.audit.slips import (
     Address,
     GivenUpSlip,
@@ -23,7 +24,8 @@ from node.audit.slips import (
 from node.errors import Code
 from node.model.statement import Answer, Outcome
 from node.wire.export import CounterpartRecord, Entry, Record, write_records
-from tests.journals import Border, altered, every_outcome, newer_trust
+from node.wire.pack import open_journal, write_pack
+from tests.journals import Border, altered, every_outcome, newer_trust, one_exchange
 
 ALL = frozenset(Aim)
 
@@ -146,10 +148,35 @@ def test_piles_hold_what_was_put_in_memory_or_on_disk(monkeypatch: pytest.Monkey
         with Piles(2) as piles:
             for _ in range(3):
                 piles.put([(0, b"abcd"), (1, b"efgh"), (3, b"later")])
-            assert list(piles.take(credentials=False)) == [b"abcd" * 3, b"efgh" * 3]
+            assert list(piles.take(later=False)) == [b"abcd" * 3, b"efgh" * 3]
             piles.put([(2, b"ijkl")])
-            assert list(piles.take(credentials=True)) == [b"ijkl", b"later" * 3]
+            assert list(piles.take(later=True)) == [b"ijkl", b"later" * 3]
 
 
 def test_a_place_is_known_by_its_key() -> None:
     assert read_place_key(place_key("XA12", 2**62)) == ("XA12", 2**62)
+
+
+def test_what_piles_keep_on_disk_is_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slips_module, "_HELD_MAX_BYTES", 10)
+    with Piles(2) as piles:
+        piles.put([(0, b"Marchand " * 9), (1, b"Marchand " * 9)])
+        assert piles._file is not None
+        piles._file.seek(0)
+        assert b"Marchand" not in piles._file.read()
+        assert list(piles.take(later=False)) == [b"Marchand " * 9] * 2
+
+
+def test_parts_of_a_stream_that_cannot_go_back_are_those_of_its_file() -> None:
+    border, *_ = one_exchange()
+    packed, plain = io.BytesIO(), io.BytesIO()
+    write_pack(border.answering.records(), packed)
+    write_records(border.answering.records(), plain)
+    packed.seek(0)
+    plain.seek(0)
+    cut = []
+    for stream in (open_journal(packed), plain):
+        source = Source(0, stream)
+        lists = list(source.bundles())
+        cut.append((source.header, lists, list(source.parts())))
+    assert cut[0] == cut[1]

@@ -15,7 +15,7 @@ from tests.federation import issuers_file, sample_trust, trust_files
 from tests.journals import Border
 from tests.world import SampleTrust, sample_credential
 
-COLLEGE = {"issuer": "College", "awarded_on": date(2026, 11, 20)}
+COLLEGE = {"issuer": "Lycée des métiers de Port-Sauvry", "awarded_on": date(2026, 11, 20)}
 HOUR_S = 60 * 60
 
 
@@ -148,10 +148,10 @@ def test_judges_an_issuer_by_the_list_in_force_on_the_day_of_the_award() -> None
 def test_cannot_judge_an_issuer_that_the_list_does_not_know() -> None:
     border = Border()
     for _ in range(3):
-        border.register(awarded_on=date(2026, 11, 20))
+        border.register(issuer="Lycée de Montrouge", awarded_on=date(2026, 11, 20))
     (finding,) = found(looked_at(border), Check.ISSUER)
     assert (finding.verdict, finding.times) == (Verdict.INDETERMINATE, 3)
-    assert "Lycée des métiers de Port-Sauvry" in finding.sentence
+    assert "Lycée de Montrouge" in finding.sentence
 
 
 # --- edits ---------------------------------------------------------------------------------

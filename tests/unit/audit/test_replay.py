@@ -12,13 +12,8 @@ from node.model.statement import (
     Outcome,
 )
 from node.wire.codec import decode_statement
-from node.wire.export import (
-    CounterpartRecord,
-    Header,
-    OwnCheckpoint,
-    read_records,
-    write_records,
-)
+from node.wire.export import CounterpartRecord, Header, OwnCheckpoint, write_records
+from node.wire.export_reading import read_records
 from tests.federation import key_entry
 from tests.journals import (
     XA,

@@ -222,7 +222,8 @@ def test_finds_a_statement_under_a_trust_list_long_left() -> None:
     event = StatusChanged("XB-2019-000001", Status.REVOKED, "a test")
     border.answering.adopt(newer_trust(), border.now)
     border.answering.trust = border.trust
-    border.answering.say(event, border.step(59))
+    suspended = StatusChanged("XB-2019-000001", Status.SUSPENDED, "a test")
+    border.answering.say(suspended, border.step(59))
     index = border.answering.say(event, border.step(10))
     border.answering.commit(border.now)
     assert found(audited(border)) == {(Check.TRUST_REFERENCE, XB, index)}

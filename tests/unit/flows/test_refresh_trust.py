@@ -219,7 +219,8 @@ async def test_says_how_fresh_the_list_is_and_why_not_fresher() -> None:
     await scene.refreshing.refresh()
     scene.clock.advance(300)
     assert scene.refreshing.told() == (
-        "in force, version 1, looked after 5 minutes ago, expires in 29 days"
+        "in force, version 1, looked after 5 minutes ago at https://trust.example, "
+        "expires in 29 days"
     )
     scene.mirrors.trouble = _refusal
     for _ in range(2):
@@ -227,7 +228,8 @@ async def test_says_how_fresh_the_list_is_and_why_not_fresher() -> None:
             await scene.refreshing.refresh()
     scene.clock.advance(20)
     assert scene.refreshing.told() == (
-        "in force, version 1, looked after 5 minutes ago, expires in 29 days; "
+        "in force, version 1, looked after 5 minutes ago at https://trust.example, "
+        "expires in 29 days; "
         "refreshing has failed 2 times, last 20 seconds ago: every mirror is down"
     )
     scene.clock.advance(40 * 24 * _HOUR_S)

@@ -10,14 +10,16 @@ from node.errors import Code, Refusal
 from node.flows.ports import Draft
 from node.flows.registry import ImportReport, Registry, Rejection
 from node.model.credential import Credential, Status, Unit
-from node.model.statement import CredentialRegistered, StatusChanged
+from node.model.statement import CredentialRegistered, RevocationGround, StatusChanged
 from node.wire.codec import decode_statement
-from node.wire.sheets import Fault, Row, read_csv, read_json
+from node.wire.rows import Fault
+from node.wire.sheets import Row, read_csv, read_json
 from tests.world import (
     START,
     FakeClock,
     FixedTrust,
     MemoryLedger,
+    entered_credential,
     sample_credential,
     sample_values,
 )
@@ -57,13 +59,13 @@ async def test_journals_one_statement_for_each_accepted_row(
     rows = _rows(sample_values("XA-1"), sample_values("XA-2"))
     report = await registry.import_credentials(rows, keep_good=False)
     assert report == ImportReport(accepted=2, unchanged=0, rejected=(), written=True)
-    assert await ledger.credential("XA-2") == sample_credential("XA-2")
+    assert await ledger.credential("XA-2") == entered_credential("XA-2")
     for entry, number in zip(ledger.entries, ("XA-1", "XA-2"), strict=True):
         statement = decode_statement(entry.draft.statement)
         assert statement.speaker == "XA"
         assert statement.said_at == clock.now
         assert statement.trust == FixedTrust().view().reference
-        assert statement.body == CredentialRegistered(sample_credential(number))
+        assert statement.body == CredentialRegistered(entered_credential(number))
 
 
 async def test_one_wrong_row_holds_all_others_back(
@@ -235,7 +237,7 @@ async def test_an_import_and_an_issue_at_once_never_share_a_number(
 async def test_issues_a_credential_under_a_seal(registry: Registry, ledger: MemoryLedger) -> None:
     recorded = await registry.issue(sample_credential())
     assert recorded.index == 0
-    assert await ledger.credential("XA-2019-000001") == sample_credential()
+    assert await ledger.credential("XA-2019-000001") == entered_credential()
     assert decode_statement(ledger.entries[0].draft.statement).said_at == START
 
 
@@ -285,13 +287,14 @@ async def test_a_status_changes_only_where_that_is_legal(
     await registry.issue(sample_credential(status=before))
     if (before, after) in _LEGAL:
         await registry.change_status(number, after, "decision 12/2026")
-        changed = StatusChanged(number, after, "decision 12/2026")
+        cause = RevocationGround.OTHER if after is Status.REVOKED else None
+        changed = StatusChanged(number, after, "decision 12/2026", cause=cause)
         assert decode_statement(ledger.entries[-1].draft.statement).body == changed
-        assert await ledger.credential(number) == sample_credential(status=after)
+        assert await ledger.credential(number) == entered_credential(status=after)
     else:
         refusal = await _refused(registry, number, after)
         assert refusal.code is Code.CONFLICT
-        assert await ledger.credential(number) == sample_credential(status=before)
+        assert await ledger.credential(number) == entered_credential(status=before)
         assert len(ledger.entries) == 1
 
 
@@ -301,7 +304,12 @@ async def test_a_status_changes_only_where_that_is_legal(
         (Status.REVOKED, Status.REVOKED, "status: is revoked already"),
         (Status.REVOKED, Status.ACTIVE, "status: is revoked, which is final"),
         (Status.SUPERSEDED, Status.SUSPENDED, "status: is superseded, which is final"),
-        (Status.ACTIVE, Status.SUPERSEDED, "status: cannot become superseded from active"),
+        (Status.ACTIVE, Status.ACTIVE, "status: is active already"),
+        (
+            Status.ACTIVE,
+            Status.SUPERSEDED,
+            "status: name the credential that takes its place",
+        ),
     ],
 )
 async def test_tells_why_a_status_cannot_change(

@@ -1,11 +1,13 @@
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from node.model.credential import Credential, Field, Status
 from node.model.decide import GOOD_FOR_US, Consent, Facts, decide, spends_consent
+from node.model.history import Phase
 from node.model.statement import (
     AgreementReference,
     Answer,
@@ -18,7 +20,8 @@ from node.model.statement import (
     Rule,
     ShareCodeSelector,
 )
-from node.model.trust import Agreement
+from node.model.trust import Agreement, IssuerBook
+from tests.federation import issuer_gone, sample_trust
 from tests.world import DAY_US, START, sample_credential
 
 _COMMITMENT = b"c" * 32
@@ -50,6 +53,8 @@ _GIVEN = ConsentGiven(
 def _decide(
     credential: Credential | None = None,
     *,
+    later: tuple[Phase, ...] = (),
+    issuers: IssuerBook | None = None,
     given: Mapping[str, object] | None = None,
     ended: bool = False,
     uses_spent: int = 0,
@@ -58,8 +63,8 @@ def _decide(
     now: int = START,
 ) -> Answer:
     consent = Consent(replace(_GIVEN, **(given or {})), ended, uses_spent)
-    facts = Facts(consent, credential or sample_credential(), 17)
-    return decide(query, _COMMITMENT, facts, agreement, now)
+    facts = Facts(consent, credential or sample_credential(), 17, later)
+    return decide(query, _COMMITMENT, facts, agreement, now, issuers=issuers)
 
 
 def test_confirms_an_active_credential_and_shows_what_was_granted() -> None:
@@ -161,3 +166,88 @@ def test_nothing_granted_that_was_wanted_still_confirms() -> None:
     answer = _decide(given={"fields": (Field.LANGUAGE,)})
     assert (answer.outcome, answer.disclosed) == (Outcome.CONFIRMED, ())
     assert spends_consent(answer)
+
+
+# --- what takes effect at another time -----------------------------------------------------
+
+
+def _suspended_from(since: int) -> tuple[Phase, ...]:
+    return (Phase(since, sample_credential(status=Status.SUSPENDED)),)
+
+
+@pytest.mark.parametrize(
+    ("since", "outcome", "good_for"),
+    [
+        (START + 1, Outcome.CONFIRMED, 1),
+        (START, Outcome.SUSPENDED, GOOD_FOR_US),
+        (START - 1, Outcome.SUSPENDED, GOOD_FOR_US),
+        (START + 2 * GOOD_FOR_US, Outcome.CONFIRMED, GOOD_FOR_US),
+    ],
+)
+def test_a_change_counts_from_when_it_takes_effect_and_no_answer_is_good_beyond(
+    since: int, outcome: Outcome, good_for: int
+) -> None:
+    answer = _decide(later=_suspended_from(since))
+    assert (answer.outcome, answer.good_until) == (outcome, START + good_for)
+
+
+def test_of_several_changes_the_last_that_has_taken_effect_counts() -> None:
+    later = (
+        *_suspended_from(START - 2),
+        Phase(START - 1, sample_credential(title="Soudeuse")),
+        Phase(START + 1, sample_credential(status=Status.REVOKED)),
+    )
+    answer = _decide(later=later)
+    assert answer.outcome is Outcome.CONFIRMED
+    assert Disclosure(Field.TITLE, "Soudeuse") in answer.disclosed
+
+
+def test_what_is_not_valid_yet_is_like_what_is_not_there() -> None:
+    nobody = decide(_QUERY, _COMMITMENT, Facts(None, None, 17), _AGREEMENT, START)
+    tomorrow = date(2026, 11, 24)
+    assert _decide(sample_credential(valid_from=tomorrow)) == nobody
+    today = date(2026, 11, 23)
+    assert _decide(sample_credential(valid_from=today)).outcome is Outcome.CONFIRMED
+
+
+# --- accreditation -------------------------------------------------------------------------
+
+_BOOK = sample_trust().view.books["XA"]
+
+
+def test_confirms_an_award_that_its_issuer_was_accredited_for() -> None:
+    assert _decide(issuers=_BOOK) == _decide()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"issuer": "Academy of Nowhere"}, {"isco08": "7411"}, {"awarded_on": date(2009, 12, 31)}],
+)
+def test_does_not_confirm_an_award_outside_its_issuers_accreditation(
+    changes: dict[str, Any],
+) -> None:
+    answer = _decide(sample_credential(**changes), issuers=_BOOK)
+    assert (answer.outcome, answer.rule) == (Outcome.REFUSED, Rule.ISSUER_NOT_ACCREDITED)
+    assert answer.disclosed == ()
+    assert not spends_consent(answer)
+
+
+def test_tells_what_became_of_an_award_before_it_looks_at_its_issuer() -> None:
+    for status in (Status.SUSPENDED, Status.REVOKED, Status.SUPERSEDED):
+        answer = _decide(sample_credential(isco08="7411", status=status), issuers=_BOOK)
+        assert answer.outcome.name == status.name
+
+
+def test_says_nothing_of_the_issuer_to_whom_the_code_does_not_open_it() -> None:
+    answer = _decide(sample_credential(isco08="7411"), issuers=_BOOK, ended=True)
+    assert answer.outcome is Outcome.NOT_CONFIRMED
+
+
+@pytest.mark.parametrize("how", ["withdrawn_since", "suspended_since"])
+def test_earlier_awards_of_an_issuer_that_is_gone_stay_good_and_later_ones_do_not(
+    how: str,
+) -> None:
+    book = issuer_gone(how, date(2019, 6, 28)).view.books["XA"]
+    before = _decide(sample_credential(awarded_on=date(2019, 6, 27)), issuers=book)
+    after = _decide(sample_credential(awarded_on=date(2019, 6, 28)), issuers=book)
+    assert (before.outcome, after.rule) == (Outcome.CONFIRMED, Rule.ISSUER_NOT_ACCREDITED)

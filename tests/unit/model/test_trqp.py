@@ -7,7 +7,15 @@ import pytest
 from node.errors import Code, Refusal
 from node.model.trqp import Finding, TrustQuestion, authorized, recognized
 from node.model.trust import TrustView
-from tests.federation import DAY_US, START, changed_agreement, expiring, moment, trust_files
+from tests.federation import (
+    COLLEGE,
+    DAY_US,
+    START,
+    changed_agreement,
+    expiring,
+    moment,
+    trust_files,
+)
 from tests.trust_cases import edited, seen
 
 AWARD = TrustQuestion("xa-college", "XA", "award", "7212/4/full_qualification")
@@ -30,7 +38,7 @@ def like(question: TrustQuestion, **changes: str) -> TrustQuestion:
 
 def test_an_issuer_may_award_what_it_is_accredited_for() -> None:
     assert asked(AWARD) == Finding(
-        True, "College is accredited by Ministry of Tests from 2010-01-01."
+        True, f"{COLLEGE} is accredited by Ministry of Tests from 2010-01-01."
     )
 
 

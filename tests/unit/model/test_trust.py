@@ -46,7 +46,7 @@ def test_resolves_the_sample_federation_without_a_fault() -> None:
     assert view.roles["country-XB"].expires_at == view.nodes["XB"].expires_at
     assert view.roles.keys() >= {"root", "targets", "snapshot"}
     assert len(view.node_by_pin) == 3
-    assert view.frameworks["XA"].levels_eqf == {"4": 4, "5": 5}
+    assert view.frameworks["XA"].levels == {"NQF 4": {"eqf": 4}, "5": {"eqf": 5}}
 
 
 def test_names_the_snapshot_as_the_list() -> None:

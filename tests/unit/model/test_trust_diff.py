@@ -13,6 +13,7 @@ from node.model.listing import Listing, listing_of
 from node.model.trust_diff import diff
 from node.model.trust_files import AccreditationEntry, IssuersFile
 from tests.federation import (
+    COLLEGE,
     agreement_files,
     certificate_entry,
     changed_agreement,
@@ -180,14 +181,14 @@ def issuers(**changes: Any) -> list[str]:
 
 def test_says_which_issuer_is_withdrawn_suspended_or_new() -> None:
     assert issuers(withdrawn_since=date(2026, 11, 1), reason="closed") == [
-        f"{WHO} has withdrawn the issuer College (xb-college) from 2026-11-01, because: closed."
+        f"{WHO} has withdrawn the issuer {COLLEGE} (xb-college) from 2026-11-01, because: closed."
     ]
     assert issuers(suspended_since=date(2026, 11, 1)) == [
-        f"{WHO} has suspended the issuer College (xb-college) from 2026-11-01."
+        f"{WHO} has suspended the issuer {COLLEGE} (xb-college) from 2026-11-01."
     ]
     new, gone = issuers(id="other")
-    assert new.startswith(f"{WHO} lists a new issuer, College (other), accredited for full")
-    assert gone == f"{WHO} lists the issuer College (xb-college) no more."
+    assert new.startswith(f"{WHO} lists a new issuer, {COLLEGE} (other), accredited for full")
+    assert gone == f"{WHO} lists the issuer {COLLEGE} (xb-college) no more."
 
 
 def test_says_what_an_issuer_may_award_now_and_no_longer() -> None:
@@ -195,19 +196,19 @@ def test_says_what_an_issuer_may_award_now_and_no_longer() -> None:
     (entry,) = issuers_file("XB").issuers
     assert issuers(accredited=(*entry.accredited, more)) == [
         (
-            f"{WHO} now accredits the issuer College (xb-college) for licence in occupations 7411 "
-            "(ISCO-08), EQF level 4, from 2026-01-01."
+            f"{WHO} now accredits the issuer {COLLEGE} (xb-college) for licence in occupations "
+            "7411 (ISCO-08), EQF level 4, from 2026-01-01."
         )
     ]
     (less,) = issuers(accredited=())
-    assert less.startswith(f"{WHO} no longer accredits the issuer College (xb-college) for full")
+    assert less.startswith(f"{WHO} no longer accredits the issuer {COLLEGE} (xb-college) for full")
 
 
 def test_says_what_a_national_level_is_now() -> None:
     path = "issuers/XB/framework.json"
-    levels = [{"national": "4", "eqf": 5}, {"national": "6", "eqf": 6}]
+    levels = [{"national": "NQF 4", "eqf": 5}, {"national": "6", "eqf": 6}]
     assert told(edited(path, levels=levels)) == [
-        f"{WHO}: 4 is now EQF level 5, before: 4.",
+        f"{WHO}: NQF 4 is now EQF level 5, before: EQF level 4.",
         f"{WHO} has a new level, 6, which is EQF level 6.",
         f"{WHO} has no level 5 any more.",
     ]

@@ -1,5 +1,6 @@
 """The committed JSON Schemas are those of the files that nodes read."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 from jsonschema_rs import ValidationError, meta, validator_for
 
 from node.errors import Refusal
+from node.model.trust_entries import require_own_origin
 from node.model.trust_files import KINDS, decode_file, json_schema
 from tests.federation import agreement_files, trust_files
 from tests.trust_schemas import SCHEMAS, schemas
@@ -67,3 +69,13 @@ def test_schema_and_reader_agree_on_what_an_agreement_must_be(changes: dict[str,
         decode_file(msgspec.json.encode(changed), KINDS["agreement"], "agreement")
     with pytest.raises(ValidationError):
         validator_for(json_schema("agreement"), validate_formats=True).validate(changed)
+
+
+@pytest.mark.parametrize("name", ["journal", "XA.symbolon/journal", "xa/journal", "example.org/xa"])
+def test_the_schema_refuses_an_origin_that_cannot_be_the_nodes_own(name: str) -> None:
+    content = sample("node")
+    content["journal"]["origin"] = name
+    with pytest.raises(ValidationError, match=re.escape(name)):
+        validator_for(json_schema("node")).validate(content)
+    with pytest.raises(Refusal, match="must begin with the node's id"):
+        require_own_origin(name, "XA")

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from node.errors import Code, Refusal
 from node.model.cosignature import CosignatureSigner, Cosigner, cosign, witness_name
+from node.model.listing import Listing
 from node.model.note import Checkpoint, Ed25519Signer, Mldsa44Signer, sign_checkpoint
 from node.model.trust import JournalKeyEntry, MemberEntry, NodeFile, TrustView
+from node.model.trust_lint import lint
 from tests.federation import (
     NODES,
     SECOND_US,
@@ -173,3 +175,45 @@ def test_refuses_a_policy_out_of_bounds(required: object) -> None:
     with pytest.raises(Refusal) as caught:
         view(policy=policy)
     assert caught.value.code is Code.MALFORMED
+
+
+# --- looking a list over ---------------------------------------------------------------------
+
+
+def looked_over(required: int, *files: NodeFile, **others: bytes) -> list[str]:
+    """Return what lint says of the policy, in the sample federation of three witnesses."""
+    nodes = {file.node: file for file in [*map(described, NODES), *files]}
+    content = trust_files() | {
+        f"nodes/{node}/node.json": msgspec.json.encode(file) for node, file in nodes.items()
+    }
+    seals = ["ed25519", "ml-dsa-44"]
+    policy = {"seals_required": seals, "witnesses_required": required}
+    content |= {"policy.json": msgspec.json.encode(policy), **others}
+    found = lint(Listing(kind="sources", files=content), START)
+    return [one.sentence for one in found if one.field == "witnesses_required"]
+
+
+@pytest.mark.parametrize(
+    ("required", "files", "lacking"),
+    [
+        (2, (), ""),
+        (3, (), "XA, XB and XC"),
+        (2, (described("XC", witness=()),), "XA and XB"),
+        (2, (described("XC", witness=entries("XC")[:1]),), "XA and XB"),
+        (2, (described("XC", witness=entries("XC", valid_until=TODAY)),), "XA and XB"),
+        (1, (described("XB", witness=()), described("XC", witness=())), "XA"),
+    ],
+    ids=["enough", "more_than_others", "no_keys", "one_kind", "ended", "no_other"],
+)
+def test_tells_where_a_policy_requires_more_witnesses_than_there_are(
+    required: int, files: tuple[NodeFile, ...], lacking: str
+) -> None:
+    said = looked_over(required, *files)
+    assert [f"receipts of {lacking} would" in one for one in said] == ([True] if lacking else [])
+
+
+def test_a_suspended_member_is_no_witness_to_rely_on() -> None:
+    federation = msgspec.json.decode(trust_files()["federation.json"])
+    federation["members"][2] |= {"suspended_since": "2026-11-01T00:00:00Z", "reason": "keys lost"}
+    (said,) = looked_over(2, **{"federation.json": msgspec.json.encode(federation)})
+    assert "only XA and XB can" in said

@@ -15,9 +15,9 @@ from node.wire.export import (
     Header,
     OwnCheckpoint,
     Record,
-    read_records,
     write_records,
 )
+from node.wire.export_reading import read_records
 from tests.journals import Border, every_outcome
 
 HEADER = Header("XA", "xa.symbolon.example/journal")
@@ -197,7 +197,7 @@ def test_refuses_a_checkpoint_number_where_there_are_no_numbers() -> None:
 def test_remembers_the_checkpoints_of_so_many_peers_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("node.wire.export.PEERS_MAX", 2)
+    monkeypatch.setattr("node.wire.export_reading.PEERS_MAX", 2)
     records = [replace(COUNTERPART, peer=peer) for peer in ("XB", "XC", "XB", "XD")]
     assert "more than 2 peers" in refusal(written(HEADER, *records)).reason
     assert len(list(read_records(io.BytesIO(written(HEADER, *records[:3]))))) == 4

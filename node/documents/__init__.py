@@ -1,0 +1,1 @@
+"""Open documents: credentials in the formats that others read, signed and verified."""

@@ -39,11 +39,14 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[store]`: the database and the directory of key files.
 
     The database is a file in the data directory, or postgresql://user@host/database?passfile=FILE
-    with whatever else libpq takes; a password never stands in it.
+    with whatever else libpq takes; a password never stands in it. `master` is where a new master
+    key is made: in the directory of keys, or wrapped by a key in a token, as
+    pkcs11:token=NAME;object=KEY?module-path=LIBRARY&pin-source=FILE (FILE: in that directory).
     """
 
     database: str = "node.db"
     keys: str = "keys"
+    master: str = ""
 
 
 class SealSettings(Struct, frozen=True, forbid_unknown_fields=True):

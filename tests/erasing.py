@@ -56,6 +56,13 @@ class Pair(Neighbours):
         rows = self.homes[node].rows("SELECT position, kind, statement FROM entry ORDER BY 1")
         return [(position, kind, statement) for position, kind, statement in rows]
 
+    def holds(self, node: str, trace: bytes) -> bool:
+        """Tell whether any statement that a node keeps, its own or a peer's, has some bytes."""
+        rows = self.homes[node].rows(
+            "SELECT statement FROM entry UNION ALL SELECT statement FROM counterpart"
+        )
+        return any(trace in said for (said,) in rows if said is not None)
+
     def kinds(self, node: str) -> list[int]:
         """Return the kind of every entry of a node's journal that is still there."""
         return [kind for _, kind, statement in self.statements(node) if statement is not None]

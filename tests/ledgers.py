@@ -29,14 +29,15 @@ from node.model.statement import (
     Purpose,
     Statement,
 )
-from node.store import schema
 from node.store.database import Database
 from node.store.journal import Journal, create
 from node.store.ledger import SqlLedger
+from node.store.opening import make_tables
 from node.wire.codec import decode_statement, encode_statement
 from tests.federation import DAY_US, SECOND_US, START, journal_signers, origin
 from tests.nodes import BORN, Log, query_to, selector
 from tests.postgres import Postgres
+from tests.vaults import sample_vault
 from tests.world import (
     FakeClock,
     MemoryLedger,
@@ -97,20 +98,23 @@ class SqlShelf(Shelf):
     def __init__(self, url: str, *, seed: int = 1) -> None:
         self._url = url
         self._randomness = seeded_randomness(seed)
+        self.vault = sample_vault()
         self._database: Database
         self.sql: SqlLedger
 
     async def open(self) -> None:
-        self._database = Database(self._url)
+        self._database = Database(self._url, self.vault)
         signers = journal_signers("XA")
         if self._is_empty():
             note = sign_checkpoint(
                 Checkpoint(origin("XA"), 0, EMPTY_ROOT), signers, START // SECOND_US
             )
-            self._database.write_now(schema.metadata.create_all)
+            self._database.write_now(make_tables)
+            self._database.write_now(self.vault.make)
             self._database.write_now(
                 lambda connection: create(connection, "XA", origin("XA"), note)
             )
+        self._database.read_now(self.vault.open)
         journal = Journal(origin("XA"), lambda: signers, FakeClock(), self._randomness)
         self.ledger = self.sql = SqlLedger(self._database, journal, FakeClock())
         await self.sql.open("XA", origin("XA"))

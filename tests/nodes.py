@@ -8,7 +8,6 @@ false_node  a server with a listed node's identity that replies whatever it is t
 
 import asyncio
 import hashlib
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
@@ -70,6 +69,7 @@ from tests.federation import (
     trust_files,
     unchanged,
 )
+from tests.vaults import opened_copy
 from tests.world import FakeClock, sample_credential, seeded_randomness
 
 CALL_TIMEOUT_S = 10.0
@@ -104,8 +104,9 @@ class Home(Struct, frozen=True):
         return read_keys(self.data / "keys").tls[0].key_pem
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Read the node's database from outside."""
-        with closing(sqlite3.connect(self.data / "node.db")) as connection:
+        """Read the node's database from outside, with what is encrypted in it in the open."""
+        vault = assembly.vault_for(self.data, self.settings)
+        with closing(opened_copy(self.data, vault)) as connection:
             return connection.execute(sql, parameters).fetchall()
 
 

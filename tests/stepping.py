@@ -4,6 +4,7 @@ A step is what the driver is told: a statement of a transaction, its BEGIN, its 
 the log into the database. Nobody keeps a list of them: a run in which nothing fails counts them.
 """
 
+import gc
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -29,6 +30,22 @@ class How(Enum):
     PERSISTED = "it is done, and says that it is not"
     KILLED_BEFORE = "the process ends before it"
     KILLED_AFTER = "the process ends when it is done, and nobody hears of it"
+
+
+def in_a_copy(work: Callable[[], object]) -> int:
+    """Run work in a copy of this process, and return how that ended.
+
+    The copy collects no garbage: it has none of the threads of gRPC, and what belongs to them must
+    not be taken apart in it.
+    """
+    process_id = os.fork()
+    if process_id == 0:
+        gc.disable()
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
 
 
 class Steps:

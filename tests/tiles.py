@@ -5,6 +5,7 @@ walk           checks a directory by RFC 6962 and C2SP tlog-tiles, with hashlib 
 """
 
 import base64
+import gc
 import hashlib
 import os
 import random
@@ -106,6 +107,7 @@ def in_process_of_its_own(directory: Path, database: Path, *, exiting_at: int | 
     process_id = os.fork()
     if process_id:
         return process_id
+    gc.disable()  # what belongs to threads that are not in the copy must not be taken apart in it
     try:
         if exiting_at is not None:
             tile_directory.os = Steps(exiting_at, "killed")  # type: ignore[assignment, attr-defined]

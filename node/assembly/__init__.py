@@ -22,7 +22,7 @@ from msgspec import structs
 from node.assembly.abroad import exchange, peering_of, refreshing_of, towards_peers
 from node.assembly.doors import documents_of, doors_of, health_of, roles_of
 from node.assembly.jobs import jobs_of, watching
-from node.assembly.making import describe, high_water, make_node
+from node.assembly.making import describe, high_water, make_node, vault_for
 from node.assembly.opened import OpenedNode, RunningNode
 from node.edge.rest import application, listening
 from node.edge.rpc import NodeService, rpc_door
@@ -73,6 +73,7 @@ __all__ = [
     "refresh_list",
     "running_node",
     "tune_process",
+    "vault_for",
 ]
 
 _GRACE_S = 5.0
@@ -131,7 +132,7 @@ async def opened_node(data: Path, settings: Settings) -> AsyncIterator[OpenedNod
         trust=trust,
         clock=clock,
     )
-    database = open_database(data, settings.store.database)
+    database = open_database(data, settings.store.database, vault_for(data, settings))
     ledger = SqlLedger(database, Journal(node.origin, signers.now, clock, os.urandom), clock)
     marked = high_water(data, settings)
     periods, roles = retentions_of(structs.asdict(settings.retention)), roles_of(settings)

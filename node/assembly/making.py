@@ -21,7 +21,9 @@ from node.settings import Settings
 from node.store.high_water import HighWaterFile
 from node.store.journal import create
 from node.store.keys import KeyFiles, Signer, make_keys
+from node.store.master_keys import MasterKeys
 from node.store.opening import make_database, require_room
+from node.store.vault import Vault
 
 
 def make_node(data: Path, settings: Settings, now: int) -> NodeFile:
@@ -39,14 +41,20 @@ def make_node(data: Path, settings: Settings, now: int) -> NodeFile:
     note = sign_checkpoint(
         Checkpoint(settings.node.origin, 0, EMPTY_ROOT), signers, now // 1_000_000
     )
-    node, origin = settings.node.id, settings.node.origin
     make_database(
         data,
         settings.store.database,
-        lambda connection: create(connection, node, origin, note),
+        lambda connection: create(connection, settings.node.id, settings.node.origin, note),
+        vault_for(data, settings),
     )
     high_water(data, settings).rise(note)
     return describe(settings, keys)
+
+
+def vault_for(data: Path, settings: Settings) -> Vault:
+    """Return what encrypts and opens what a node's database holds of people."""
+    masters = MasterKeys(data / settings.store.keys)
+    return Vault(settings.node.origin, masters, token=settings.store.master)
 
 
 def describe(settings: Settings, keys: KeyFiles) -> NodeFile:

@@ -1,4 +1,4 @@
-"""`database`: brought up to a newer program, and moved between SQLite and PostgreSQL."""
+"""`database`: brought up to a newer program, moved to another, and its master key rotated."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from node.cli.output import give, progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-_NAMED = re.compile(r"(?m)^database\s*=.*$")
+_FILE = "file"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +27,14 @@ def register(app: typer.Typer) -> None:
         move,
         f"{own} move 'postgresql://node@db.example/xa?passfile=/etc/symbolon/pgpass'",
         f"{own} move node-2.db",
+    )
+    add(
+        database,
+        "rotate-key",
+        rotate_key,
+        f"{own} rotate-key",
+        f"{own} rotate-key --master 'pkcs11:token=store;object=master"
+        "?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=store.pin'",
     )
 
 
@@ -73,7 +81,7 @@ def move(
         arrived = move_database(
             data, settings.store.database, target, lambda rows: told("Rows copied", rows)
         )
-    _name(caller(context).data / FILE_NAME, target)
+    _name(caller(context).data / FILE_NAME, "database", target)
     content = {"from": settings.store.database, "rows": arrived.rows, "digest": arrived.digest}
 
     def show(console: "Console") -> None:
@@ -90,11 +98,61 @@ def move(
     give(as_json, content, show)
 
 
-def _name(path: Path, target: str) -> None:
-    """Name another database in the settings, and leave every other line as it is."""
-    line = f"database = {json.dumps(target)}"
+def rotate_key(
+    context: typer.Context,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="pkcs11:token=NAME;object=KEY?module-path=LIBRARY&pin-source=FILE, or 'file'.",
+            show_default="as the settings say",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Encrypt the keys of the database with a new master key, and destroy the old one.
+
+    The node may serve meanwhile. Every data key is wrapped anew, some at a time; what is
+    encrypted with them stays as it is. Stopped half-way, the same command goes on. Back the new
+    key file up: without it nothing that the database holds of people can be read again.
+    """
+    from contextlib import closing
+
+    from node.assembly import vault_for
+    from node.settings import FILE_NAME
+    from node.store.opening import open_database
+    from node.store.rotation import rotate_master
+
+    data, settings = settings_of(context)
+    vault = vault_for(data, settings)
+    token = settings.store.master if master is None else master.removeprefix(_FILE)
+    with (
+        closing(open_database(data, settings.store.database, vault)) as database,
+        progress(as_json) as told,
+    ):
+        rotated = rotate_master(database, vault, token, lambda keys: told("Keys wrapped", keys))
+    if token != settings.store.master:
+        _name(caller(context).data / FILE_NAME, "master", token)
+    content = {
+        "master": rotated.master,
+        "file": rotated.file,
+        "keys": rotated.keys,
+        "destroyed": rotated.destroyed,
+    }
+
+    def show(console: "Console") -> None:
+        gone = ", ".join(rotated.destroyed)
+        console.print(f"[bold green]✓[/] {rotated.keys:,} keys wrapped anew; {gone} destroyed")
+        console.print(f"Back up {settings.store.keys}/{rotated.file} now", markup=False)
+
+    give(as_json, content, show)
+
+
+def _name(path: Path, knob: str, value: str) -> None:
+    """Change a knob of the store in the settings, and leave every other line as it is."""
+    line = f"{knob} = {json.dumps(value)}"
     text = path.read_text("utf-8")
-    named, found = _NAMED.subn(lambda _: line, text, count=1)
+    named, found = re.subn(rf"(?m)^{knob}\s*=.*$", lambda _: line, text, count=1)
     if not found:
         head, section, rest = text.partition("[store]\n")
         named = f"{head}[store]\n{line}\n{rest}" if section else f"{text}\n[store]\n{line}\n"

@@ -25,10 +25,11 @@ from node.model.seal import Sealed, commitment
 from node.model.statement import Query
 from node.store import schema
 from node.store.database import Database
-from node.store.erased import gone
+from node.store.erased import OpenedRow, gone, open_rows
+from node.store.evidence import keep_evidence, opened_evidence
 from node.store.group_commit import GroupCommit
-from node.store.journal import sealed_at, stored_tree
-from node.store.projection import keep_evidence
+from node.store.journal import sealed_at, statement_at, stored_tree
+from node.store.vault import open_statements
 from node.wire.codec import decode_statement
 
 FALSE_RECEIPT: Final = "false_case_receipt"
@@ -109,7 +110,8 @@ class SqlCases:
         """Keep a false receipt as evidence, once, and so many of a peer."""
 
         def work(connection: Connection) -> None:
-            kept = list(connection.execute(_FALSE_KEPT, {"of": peer}).scalars())
+            rows = connection.execute(_FALSE_KEPT, {"of": peer}).all()
+            kept = [opened_evidence(connection, row) for row in rows]
             if content not in kept and len(kept) < _FALSE_KEPT_MAX:
                 keep_evidence(
                     connection, Evidence(peer, origin, FALSE_RECEIPT, content), self._clock()
@@ -162,13 +164,10 @@ class SqlCases:
 
         def work(connection: Connection) -> bool:
             row = connection.execute(_EXCHANGED, {"at": subject.position}).one_or_none()
-            return (
-                row is not None
-                and row.kind == _KINDS.get(subject.kind)
-                and row.peer == peer
-                and row.statement is not None
-                and commitment(row.statement, row.salt) == subject.commitment
-            )
+            if row is None or row.kind != _KINDS.get(subject.kind) or row.peer != peer:
+                return False
+            held = open_rows(connection, [row])
+            return bool(held) and _commitment(held[0]) == subject.commitment
 
         return await self._database.read(work)
 
@@ -241,7 +240,12 @@ def _held(connection: Connection, case: bytes) -> HeldCase | None:
 
 
 def _step(connection: Connection, row: Row[Any]) -> HeldStep:
-    said = row.statement if row.own else row.peer_statement
+    if row.own:
+        table, stored = "entry", (row.position, row.key, row.salt, row.statement)
+    else:
+        table = "counterpart"
+        stored = (row.position, row.peer_key, row.peer_salt, row.peer_statement)
+    said = open_statements(connection, table, [stored])[0][1]
     if said is None:
         raise gone(connection, row.position)
     statement = decode_statement(said)
@@ -280,26 +284,23 @@ def _subject_of(connection: Connection, wanted: str, key_id: str | None) -> Shar
     if key_id not in {None, row.key_id} or row.settled is None:
         raise unknown
     settled = connection.execute(_EXCHANGED, {"at": row.settled}).one()
-    asked = connection.execute(_ENTRY, {"at": position}).one()
-    if asked.statement is None or settled.statement is None:
-        raise gone(connection, position if asked.statement is None else row.settled)
-    query = decode_statement(asked.statement).body
+    query = decode_statement(statement_at(connection, position)).body
+    held = open_rows(connection, [settled])
+    if not held or held[0].peer_statement is None or held[0].peer_salt is None:
+        raise gone(connection, row.settled)
+    answer = commitment(held[0].peer_statement, held[0].peer_salt)
     if settled.kind != CONCLUSION or not isinstance(query, Query):
         raise unknown
     return SharedSubject(
         query.audience,
         query.agreement.id,
         query.agreement.version,
-        Subject(
-            SubjectKind.ANSWER,
-            commitment(settled.peer_statement, settled.peer_salt),
-            settled.peer_index,
-        ),
-        Subject(SubjectKind.CONCLUSION, _commitment(settled), row.settled),
+        Subject(SubjectKind.ANSWER, answer, settled.peer_index),
+        Subject(SubjectKind.CONCLUSION, _commitment(held[0]), row.settled),
     )
 
 
-def _commitment(row: Row[*tuple[Any, ...]]) -> bytes:
+def _commitment(row: OpenedRow) -> bytes:
     return commitment(row.statement, row.salt)
 
 
@@ -313,7 +314,15 @@ _CASES: Final = (
     .order_by(func.min(_steps.position))
 )
 _STEPS: Final = (
-    select(schema.case_step, _entry.statement, _beside.statement.label("peer_statement"))
+    select(
+        schema.case_step,
+        _entry.key,
+        _entry.salt,
+        _entry.statement,
+        _beside.key.label("peer_key"),
+        _beside.salt.label("peer_salt"),
+        _beside.statement.label("peer_statement"),
+    )
     .select_from(
         schema.case_step.join(schema.entry, _entry.position == _steps.position).outerjoin(
             schema.counterpart, _beside.position == _steps.position
@@ -347,7 +356,7 @@ _TRIED: Final = (
     .where(_steps.position == bindparam("at"))
     .values(tries=_steps.tries + 1, next_at=bindparam("again_at"), told=bindparam("came_back"))
 )
-_FALSE_KEPT: Final = select(schema.evidence.c.content).where(
+_FALSE_KEPT: Final = select(schema.evidence).where(
     schema.evidence.c.kind == FALSE_RECEIPT, schema.evidence.c.peer == bindparam("of")
 )
 _WANTED: Final = (
@@ -400,17 +409,19 @@ _SIZE: Final = select(schema.head.c.size)
 _NEWEST_CHECKPOINT: Final = (
     select(schema.checkpoint).order_by(schema.checkpoint.c.size.desc()).limit(1)
 )
-_ENTRY: Final = select(schema.entry).where(_entry.position == bindparam("at"))
 _QUESTION: Final = select(schema.question).where(schema.question.c.position == bindparam("at"))
 _EXCHANGED: Final = (
     select(
+        _entry.position,
         _entry.kind,
+        _entry.key,
         _entry.salt,
         _entry.statement,
-        _beside.peer,
-        _beside.peer_index,
+        _beside.key.label("peer_key"),
         _beside.salt.label("peer_salt"),
         _beside.statement.label("peer_statement"),
+        _beside.peer,
+        _beside.peer_index,
     )
     .select_from(schema.entry.join(schema.counterpart, _beside.position == _entry.position))
     .where(_entry.position == bindparam("at"))

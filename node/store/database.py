@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import (
     ClauseElement,
@@ -29,16 +29,29 @@ from node.store.engines import execute, open_engines, refusal
 _READERS: Final = 2
 _RUN_MAX: Final = 4096
 _RUNS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+VAULT: Final = "vault"
+"""Execution option of every connection: its database's keys."""
 _Result = TypeVar("_Result")
 _Row = TypeVar("_Row")
+
+
+class Keys(Protocol):
+    """What encrypts; see `vault`."""
+
+    def forget(self) -> None:
+        """Forget what a transaction that failed may have made."""
 
 
 class Database:
     """The node's database; every method may be called from the event loop only, save `*_now`."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database at an SQLAlchemy URL; nothing is created."""
-        self._engines = open_engines(url, _READERS)
+    def __init__(self, url: str, keys: Keys | None = None) -> None:
+        """Open the database at an SQLAlchemy URL; nothing is created.
+
+        Without the keys nothing that is encrypted can be read or written.
+        """
+        self._keys = keys
+        self._engines = open_engines(url, _READERS, {VAULT: keys})
         self._held: Connection | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
@@ -58,6 +71,8 @@ class Database:
             self._engines.after_commit(self._held)
         except BaseException as error:
             self.release()
+            if self._keys is not None:
+                self._keys.forget()
             if isinstance(error, DatabaseError | InterfaceError):
                 raise refusal(error) from error
             raise

@@ -7,7 +7,7 @@ bit then is that the authority says nothing of it any more.
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, exists, func, insert, select
 
 from node.flows.document_ports import Ended
 from node.model.credential import Status
@@ -83,6 +83,7 @@ _NOT_PLAIN: Final = (
         *_within,
         schema.credential.c.number.is_(None)
         | (schema.credential.c.status != Status.ACTIVE.value)
-        | schema.credential.c.later.is_not(None),
+        # What is said to follow is encrypted: whatever an event ever changed is looked at.
+        | exists().where(schema.registry_event.c.number == schema.credential.c.number),
     )
 )

@@ -83,10 +83,10 @@ class Engines(Protocol):
         """Close every connection."""
 
 
-def open_engines(url: str | URL, readers: int) -> Engines:
+def open_engines(url: str | URL, readers: int, options: dict[str, Any]) -> Engines:
     """Open the database at an SQLAlchemy URL, to be read by so many threads at once.
 
-    Nothing is created, nor is anything connected to yet.
+    Nothing is created, nor is anything connected to yet. Every connection has the options.
 
     Raises:
         Refusal: MALFORMED where it is no URL of SQLite or PostgreSQL.
@@ -103,19 +103,19 @@ def open_engines(url: str | URL, readers: int) -> Engines:
         )
     backend = read.get_backend_name()
     if backend == "sqlite":
-        return SqliteEngines(read, readers)
+        return SqliteEngines(read, readers, options)
     if backend == _POSTGRES:
-        return PostgresEngines(read.set(drivername=f"{_POSTGRES}+psycopg"), readers)
+        return PostgresEngines(read.set(drivername=f"{_POSTGRES}+psycopg"), readers, options)
     raise Refusal(Code.MALFORMED, f"store.database: knows sqlite and {_POSTGRES}, not {backend}")
 
 
 class SqliteEngines:
     """A database in one file."""
 
-    def __init__(self, url: URL, readers: int) -> None:
+    def __init__(self, url: URL, readers: int, options: dict[str, Any]) -> None:
         """Open the file, to be read by so many threads at once; nothing is created."""
-        self.writing = _sqlite_engine(url, "BEGIN IMMEDIATE", 1)
-        self.reading = _sqlite_engine(url, "BEGIN", readers + 1)
+        self.writing = _sqlite_engine(url, "BEGIN IMMEDIATE", 1, options)
+        self.reading = _sqlite_engine(url, "BEGIN", readers + 1, options)
         self._copier = ThreadPoolExecutor(1, thread_name_prefix="store-copy")
         self._transactions = 0
         self._copied = False
@@ -180,10 +180,10 @@ class SqliteEngines:
 class PostgresEngines:
     """A database on a PostgreSQL server."""
 
-    def __init__(self, url: URL, readers: int) -> None:
+    def __init__(self, url: URL, readers: int, options: dict[str, Any]) -> None:
         """Take the server's URL; a password belongs in a file that the URL names as passfile."""
-        self.writing = _postgres_engine(url, _BEGIN_WRITING, 1)
-        self.reading = _postgres_engine(url, _BEGIN_READING, readers + 1)
+        self.writing = _postgres_engine(url, _BEGIN_WRITING, 1, options)
+        self.reading = _postgres_engine(url, _BEGIN_READING, readers + 1, options)
 
     def after_commit(self, connection: Connection) -> None:
         """Do nothing: the server looks after its log."""
@@ -258,12 +258,13 @@ def _not_rewritten(error: object) -> Refusal:
     return Refusal(Code.STALE, reason, retry_after_s=_RETRY_AFTER_S)
 
 
-def _sqlite_engine(url: URL, begin: str, pool_size: int) -> Engine:
+def _sqlite_engine(url: URL, begin: str, pool_size: int, options: dict[str, Any]) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         connect_args={"timeout": _BUSY_TIMEOUT_S},
+        execution_options=options,
         hide_parameters=True,  # values are personal data; errors are logged
     )
 
@@ -278,7 +279,7 @@ def _sqlite_engine(url: URL, begin: str, pool_size: int) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL, begin: str, pool_size: int) -> Engine:
+def _postgres_engine(url: URL, begin: str, pool_size: int, options: dict[str, Any]) -> Engine:
     try:
         engine = create_engine(
             url,
@@ -287,6 +288,7 @@ def _postgres_engine(url: URL, begin: str, pool_size: int) -> Engine:
             max_overflow=0,
             pool_pre_ping=True,  # a server that was restarted costs a ping, not a refusal
             connect_args={"options": _POSTGRES_SETTINGS, "connect_timeout": _CONNECT_TIMEOUT_S},
+            execution_options=options,
             hide_parameters=True,
         )
     except ModuleNotFoundError:

@@ -5,7 +5,7 @@ asked and settled, and that a peer's query was answered.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import BindParameter, Connection, Row, Text, bindparam, delete, select, update
@@ -16,9 +16,11 @@ from node.model.seal import commitment
 from node.model.statement import CredentialAmended, CredentialRegistered, Erasure, Query
 from node.store import schema
 from node.store.database import insert_rows, rows_in
+from node.store.evidence import FORK, opened_evidence
+from node.store.vault import open_statements
 from node.wire.codec import decode_statement
 
-_FORK: Final = "fork"
+_STATEMENT: Final = 4  # column of a row that is held
 
 
 class ErasedEntry(Struct, frozen=True):
@@ -29,8 +31,10 @@ class ErasedEntry(Struct, frozen=True):
     erased_at: int
 
 
-def erase(connection: Connection, erasure: Erasure, by: int) -> None:
+def erase(connection: Connection, erasure: Erasure, by: int) -> list[int]:
     """Take what an Erasure names from every table that holds it.
+
+    Returns the keys of the credentials that went, one for each.
 
     Raises:
         Refusal: ERASED where something of it is gone already, CONFLICT where something is of
@@ -41,14 +45,16 @@ def erase(connection: Connection, erasure: Erasure, by: int) -> None:
     rows = rows_in(connection, _HELD, schema.entry.c.position, erasure.entries)
     if len(rows) != len(erasure.entries) or any(row[1] != erasure.kind for row in rows):
         raise Refusal(Code.CONFLICT, "erasure.entries: not all are there and of that kind")
-    if any(row[3] is None for row in rows):
+    if any(row[_STATEMENT] is None for row in rows):
         raise Refusal(Code.ERASED, "erasure.entries: some of them are erased already")
     positions = list(erasure.entries)
     if erasure.kind == QUERY and connection.execute(_OPEN, {"of": positions}).first():
         raise Refusal(Code.CONFLICT, "erasure.entries: a question is still open")
-    _drop_evidence(connection, rows)
+    opened = open_rows(connection, rows)
+    _drop_evidence(connection, opened)
+    keys: list[int] = []
     if erasure.kind == REGISTRY_EVENT:
-        _drop_credentials(connection, [row[3] for row in rows])
+        keys = _drop_credentials(connection, [row.statement for row in opened])
     elif erasure.kind == CONSENT_EVENT:
         connection.execute(_DROP_CONSENTS, {"of": positions})
         connection.execute(_DROP_WATCHES, {"of": positions})
@@ -61,6 +67,32 @@ def erase(connection: Connection, erasure: Erasure, by: int) -> None:
     # Tables that only grow keep no copies of a row; those that are sorted by number may.
     thorough = int(erasure.kind == REGISTRY_EVENT)
     insert_rows(connection, schema.unwiped, [(by, thorough)])
+    return keys
+
+
+class OpenedRow(NamedTuple):
+    """A statement with its salt, and the peer's that it rests on; not one that was erased."""
+
+    position: int
+    salt: bytes
+    statement: bytes
+    peer_salt: bytes | None
+    peer_statement: bytes | None
+
+
+def open_rows(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[OpenedRow]:
+    """Open rows of position, kind, and key, salt and statement, twice: the own and the peer's.
+
+    Those that were erased are left out.
+    """
+    there = [row for row in rows if row[_STATEMENT] is not None]
+    own = open_statements(connection, "entry", [(row[0], *row[2:5]) for row in there])
+    theirs = open_statements(connection, "counterpart", [(row[0], *row[5:8]) for row in there])
+    return [
+        OpenedRow(row[0], salt, statement, *peers)
+        for row, (salt, statement), peers in zip(there, own, theirs, strict=True)
+        if salt is not None and statement is not None
+    ]
 
 
 def erased_entry(connection: Connection, position: int) -> ErasedEntry | None:
@@ -68,7 +100,7 @@ def erased_entry(connection: Connection, position: int) -> ErasedEntry | None:
     row = connection.execute(_ERASED_BY, {"at": position}).one_or_none()
     if row is None:
         return None
-    said = decode_statement(row.statement)
+    said = decode_statement(row.statement)  # kept as it is: it holds nothing of a holder
     if not isinstance(said.body, Erasure):
         raise Refusal(Code.DEFECT, f"the journal's entry {row.by} is no erasure")
     return ErasedEntry(said.body.rule, said.body.authority, said.said_at)
@@ -99,17 +131,21 @@ def gone(connection: Connection, position: int) -> Refusal:
     return Refusal(Code.ERASED, f"entry {position} was erased: {found.rule}")
 
 
-def _drop_evidence(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+def _drop_evidence(connection: Connection, rows: Iterable[OpenedRow]) -> None:
     """Drop what peers sent that quotes an erased statement; a fork quotes none, and stays."""
     kept = connection.execute(_EVIDENCE).all()
     if not kept:
         return
     needles: list[bytes] = []
-    for _position, _kind, salt, statement, peer_salt, peer_statement in rows:
+    for _position, salt, statement, peer_salt, peer_statement in rows:
         for said, beside in ((statement, salt), (peer_statement, peer_salt)):
-            if said is not None:
+            if said is not None and beside is not None:
                 needles += (said, commitment(said, beside), *_quoted(said))
-    quoting = [row.id for row in kept if any(needle in row.content for needle in needles)]
+    quoting = []
+    for row in kept:
+        content = opened_evidence(connection, row)
+        if any(needle in content for needle in needles):
+            quoting.append(row.id)
     if quoting:
         connection.execute(_EMPTY_EVIDENCE, {"of": quoting})
 
@@ -124,22 +160,26 @@ def _quoted(statement: bytes) -> list[bytes]:
     return []
 
 
-def _drop_credentials(connection: Connection, statements: Iterable[bytes]) -> None:
+def _drop_credentials(connection: Connection, statements: Iterable[bytes]) -> list[int]:
     numbers = []
     for statement in statements:
         body = decode_statement(statement).body
         if isinstance(body, CredentialRegistered):
             numbers.append(body.credential.number)
+    keys = list(connection.execute(_KEYS, {"of": numbers}).scalars())
     for drop in _DROP_ALL_OF:
         connection.execute(drop, {"of": numbers})
+    return keys
 
 
 _among: Final[BindParameter[Any]] = bindparam("of", expanding=True)
 _HELD: Final = select(
     schema.entry.c.position,
     schema.entry.c.kind,
+    schema.entry.c.key,
     schema.entry.c.salt,
     schema.entry.c.statement,
+    schema.counterpart.c.key.label("peer_key"),
     schema.counterpart.c.salt.label("peer_salt"),
     schema.counterpart.c.statement.label("peer_statement"),
 ).select_from(
@@ -172,11 +212,10 @@ _DROP_ALL_OF: Final = [
     for column in table.c
     if column.name in schema.NUMBERS_OF_CREDENTIALS and isinstance(column.type, Text)
 ]
-_EVIDENCE: Final = select(schema.evidence.c.id, schema.evidence.c.content).where(
-    schema.evidence.c.kind != _FORK
-)
+_KEYS: Final = select(schema.credential.c.key).where(schema.credential.c.number.in_(_among))
+_EVIDENCE: Final = select(schema.evidence).where(schema.evidence.c.kind != FORK)
 _EMPTY_EVIDENCE: Final = (
-    update(schema.evidence).where(schema.evidence.c.id.in_(_among)).values(content=b"")
+    update(schema.evidence).where(schema.evidence.c.id.in_(_among)).values(key=None, content=b"")
 )
 _ERASED_BETWEEN: Final = select(schema.erased.c.position).where(
     schema.erased.c.position.between(bindparam("first"), bindparam("last"))

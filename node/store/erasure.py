@@ -5,27 +5,21 @@ the transaction that erases, only what was said since.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     Connection,
-    Integer,
     Row,
     Select,
     bindparam,
     delete,
-    literal,
-    or_,
+    func,
     select,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from node.errors import Code, Refusal
 from node.flows.erasure_ports import Due, HeldRecord, OpenRequest, ReceivedRequest
@@ -35,6 +29,7 @@ from node.model.retention import (
     ANSWER,
     CONSENT_EVENT,
     CONTEST,
+    ERASABLE,
     QUERY,
     REGISTRY_EVENT,
     HeldExchange,
@@ -43,23 +38,25 @@ from node.model.retention import (
 from node.model.seal import Sealed, commitment
 from node.model.statement import (
     ConsentGiven,
-    CredentialAmended,
-    CredentialRegistered,
     ErasureRequest,
     Query,
     SharedExchange,
 )
 from node.store import schema
 from node.store.database import Database, rows_in
+from node.store.erased import OpenedRow, open_rows
+from node.store.evidence import keep_evidence, opened_evidence
 from node.store.group_commit import GroupCommit
 from node.store.journal import sealed_at, stored_tree
-from node.store.projection import keep_evidence
+from node.store.key_choice import unneeded_keys
 from node.store.registry_rows import numbers_of_holder
+from node.store.vault import open_statements, vault_of
 from node.wire.codec import decode_statement
 
 FALSE_ACKNOWLEDGEMENT: Final = "false_acknowledgement"
 _FALSE_KEPT_MAX: Final = 16
-_CODES_AT_ONCE: Final = 50
+_ROWS_AT_ONCE: Final = 500
+_DAY_US: Final = 86_400 * 1_000_000
 _STEPS_BACK_MAX_US: Final = 60 * 1_000_000
 
 
@@ -108,22 +105,14 @@ class SqlErasures:
 
         def work(connection: Connection) -> list[bytes]:
             of_numbers = {"of": list(numbers)}
-            positions = [
-                position
-                for query in (_REGISTERED, _EVENTS)
-                for position in connection.execute(query, of_numbers).scalars()
-            ]
-            rows = rows_in(connection, _STATEMENTS, _entry.position, positions)
-            bodies = (decode_statement(statement).body for (statement,) in rows if statement)
-            names = {
-                body.credential.holder_name
-                for body in bodies
-                if isinstance(body, CredentialRegistered | CredentialAmended)
-            }
-            shared = connection.execute(_NAMES_OF_OTHERS, {**of_numbers, "names": list(names)})
-            found = [text.encode() for text in (*numbers, *(names - set(shared.scalars())))]
             codes = connection.execute(_CODES, of_numbers).all()
-            return found + [part for row in codes for part in (row.code_digest, row.holder_proof)]
+            found = [part for row in codes for part in (row.code_digest, row.holder_proof)]
+            going = {row.id: row.wrapped for row in connection.execute(_GOING, of_numbers)}
+            found += going.values()
+            found += (
+                holder for holder, key in connection.execute(_HOLDERS, of_numbers) if key in going
+            )
+            return [number.encode() for number in numbers] + found
 
         return await self._database.read(work)
 
@@ -165,7 +154,8 @@ class SqlErasures:
         """Keep a false acknowledgement as evidence, once."""
 
         def work(connection: Connection) -> None:
-            kept = list(connection.execute(_FALSE_KEPT, {"of": peer}).scalars())
+            rows = connection.execute(_FALSE_KEPT, {"of": peer}).all()
+            kept = [opened_evidence(connection, row) for row in rows]
             if content not in kept and len(kept) < _FALSE_KEPT_MAX:
                 evidence = Evidence(peer, origin, FALSE_ACKNOWLEDGEMENT, content)
                 keep_evidence(connection, evidence, self._clock())
@@ -183,6 +173,7 @@ class SqlErasures:
         left = await self._database.read(lambda connection: connection.execute(_UNWIPED).all())
         if not left:
             return True
+        await self._destroy_keys(())
         if not await self._database.truncate_log():
             return False
         thorough = [row.by for row in left if row.thorough]
@@ -195,9 +186,22 @@ class SqlErasures:
         await self._database.write(lambda connection: connection.execute(_WIPED, last))
         return True
 
+    async def _destroy_keys(self, kinds: Collection[int]) -> None:
+        """Destroy keys that nothing needs: of holders, and of past days of some kinds."""
+        yesterday = self._clock() // _DAY_US - 1
+        keys = await self._database.read(
+            lambda connection: unneeded_keys(connection, kinds, yesterday)
+        )
+        if keys:
+            await self._database.write(
+                lambda connection: vault_of(connection).destroy(connection, keys)
+            )
+
     async def truncate_log(self) -> None:
         """Take what was erased out of the database's log, where nobody is in the way."""
         left = await self._database.read(lambda connection: connection.execute(_UNWIPED).all())
+        if left:
+            await self._destroy_keys(ERASABLE)
         if left and await self._database.truncate_log():
             last = {"last": left[-1].by}
             await self._database.write(lambda connection: connection.execute(_TRUNCATED, last))
@@ -249,19 +253,27 @@ def _find(connection: Connection, numbers: Sequence[str], first: int) -> _Found:
     for digest, _proof, position in connection.execute(_CODES, of_numbers):
         codes.append(bytes(digest))
         found.add(CONSENT_EVENT, position)
-    for at in range(0, len(codes), _CODES_AT_ONCE):
-        some = codes[at : at + _CODES_AT_ONCE]
-        of_codes = _CONSENT_EVENTS.where(_any_in(schema.entry.c.statement, some))
-        for position, statement in connection.execute(of_codes, {"first": first}):
-            if code_of(decode_statement(statement).body) in some:
-                found.add(CONSENT_EVENT, position)
-        resting = _ANSWERS.where(_any_in(schema.counterpart.c.statement, some))
-        for row in connection.execute(resting, {"first": first}):
-            query = decode_statement(row.peer_statement).body
-            if isinstance(query, Query) and query.selector.code_digest in some:
-                found.add(ANSWER, row.position)
-                found.add_exchange(row.peer, _shared(row))
+    keys = set(connection.execute(_KEYS, of_numbers).scalars())
+    going = {row.id for row in connection.execute(_GOING, of_numbers)}
+    sealed = {"keys": list(keys), "first": first}
+    stream = connection.execute(_SEALED, sealed, execution_options={"yield_per": _ROWS_AT_ONCE})
+    for rows in stream.partitions():
+        of = {row.position: row for row in rows}
+        for opened in open_rows(connection, rows):
+            row = of[opened.position]
+            if row.key in going or _is_of(opened, codes):
+                found.add(row.kind, row.position)
+                if row.kind == ANSWER:
+                    found.add_exchange(row.peer, _shared(row.peer_index, opened))
     return found
+
+
+def _is_of(opened: OpenedRow, codes: Collection[bytes]) -> bool:
+    """Tell whether a share code event, or what an answer rests on, is of one of some codes."""
+    if code_of(decode_statement(opened.statement).body) in codes:
+        return True
+    query = None if opened.peer_statement is None else decode_statement(opened.peer_statement).body
+    return isinstance(query, Query) and query.selector.code_digest in codes
 
 
 def _add_events(found: _Found, connection: Connection, of_numbers: dict[str, list[str]]) -> None:
@@ -277,34 +289,14 @@ def _add_events(found: _Found, connection: Connection, of_numbers: dict[str, lis
         found.add(CONTEST, position)
 
 
-def _any_in(column: ColumnElement[Any], parts: Iterable[bytes]) -> ColumnElement[bool]:
-    return or_(*(_Place(column, literal(part)) > 0 for part in parts))
-
-
-class _Place(FunctionElement[int]):
-    """Where bytes stand in others, counted from 1; 0 where they do not."""
-
-    type = Integer()
-    inherit_cache = True
-
-
-@compiles(_Place)
-def _place(element: _Place, compiler: SQLCompiler, **settings: Any) -> str:  # noqa: ANN401
-    return f"instr({compiler.process(element.clauses, **settings)})"
-
-
-@compiles(_Place, "postgresql")
-def _place_postgres(element: _Place, compiler: SQLCompiler, **settings: Any) -> str:  # noqa: ANN401
-    whole, part = (compiler.process(one, **settings) for one in element.clauses)
-    return f"position({part} in {whole})"
-
-
-def _shared(row: Row[*tuple[Any, ...]]) -> SharedExchange:
+def _shared(peer_index: int, opened: OpenedRow) -> SharedExchange:
+    if opened.peer_statement is None or opened.peer_salt is None:
+        raise Refusal(Code.DEFECT, f"the journal's answer {opened.position} rests on nothing")
     return SharedExchange(
-        row.peer_index,
-        commitment(row.peer_statement, row.peer_salt),
-        row.position,
-        commitment(row.statement, row.salt),
+        peer_index,
+        commitment(opened.peer_statement, opened.peer_salt),
+        opened.position,
+        commitment(opened.statement, opened.salt),
     )
 
 
@@ -323,13 +315,17 @@ def _held(connection: Connection, shared: SharedExchange, peer: str) -> HeldExch
     entries, said_at = {}, {}
     for position in (shared.query_index, question.settled):
         row = connection.execute(_HELD, {"at": position}).one()
-        if row.statement is None:
+        opened = open_rows(connection, [row])
+        if not opened:
             continue
-        statement = decode_statement(row.statement)
+        statement = decode_statement(opened[0].statement)
         if isinstance(statement.body, Query) and statement.body.audience != peer:
             return unknown
-        if row.peer_statement is not None and (
-            row.peer != peer or commitment(row.peer_statement, row.peer_salt) != shared.answer
+        peer_statement, peer_salt = opened[0].peer_statement, opened[0].peer_salt
+        if (
+            peer_statement is not None
+            and peer_salt is not None
+            and (row.peer != peer or commitment(peer_statement, peer_salt) != shared.answer)
         ):
             return unknown
         entries[row.kind], said_at[row.kind] = position, statement.said_at
@@ -360,8 +356,10 @@ def _due(connection: Connection, kind: int, before: int, start: int, limit: int)
     rows = connection.execute(_OLDEST, {"kind": kind, "first": start, "most": limit}).all()
     found = []
     over = len(rows) < limit
-    for row in rows:
-        statement = decode_statement(row.statement)
+    stored = [(row.position, row.key, row.salt, row.statement) for row in rows]
+    opened = open_statements(connection, "entry", stored)
+    for row, (_, said) in zip(rows, opened, strict=True):
+        statement = decode_statement(said or b"")
         if statement.said_at >= before + _STEPS_BACK_MAX_US:
             over = True
             break
@@ -393,9 +391,19 @@ _among: Final[BindParameter[Any]] = bindparam("of", expanding=True)
 _SIZE: Final = select(schema.head.c.size)
 _NUMBERS: Final = select(schema.credential.c.number)
 _ERASED: Final = select(schema.erased.c.position)
-_NAMES_OF_OTHERS: Final = select(schema.credential.c.holder_name).where(
-    schema.credential.c.holder_name.in_(bindparam("names", expanding=True)),
-    schema.credential.c.number.not_in(_among),
+_KEYS: Final = select(schema.credential.c.key).where(schema.credential.c.number.in_(_among))
+_GOING: Final = (
+    select(schema.holder_key.c.id, schema.holder_key.c.wrapped)
+    .join_from(
+        schema.credential, schema.holder_key, schema.credential.c.key == schema.holder_key.c.id
+    )
+    .where(schema.credential.c.number.in_(_among))
+    .group_by(schema.holder_key.c.id, schema.holder_key.c.wrapped, schema.holder_key.c.credentials)
+    .having(func.count() == schema.holder_key.c.credentials)
+)
+"""Keys that go with these credentials: no other credential has them."""
+_HOLDERS: Final = select(schema.credential.c.holder, schema.credential.c.key).where(
+    schema.credential.c.number.in_(_among)
 )
 _CODES: Final = select(
     schema.consent.c.code_digest, schema.consent.c.holder_proof, schema.consent.c.position
@@ -410,22 +418,22 @@ _REGISTERED: Final = select(schema.credential.c.registered).where(
 _EVENTS: Final = select(schema.registry_event.c.position).where(
     schema.registry_event.c.number.in_(_among)
 )
-_STATEMENTS: Final = select(_entry.statement)
-_CONSENT_EVENTS: Final = select(_entry.position, _entry.statement).where(
-    _entry.kind == CONSENT_EVENT, _entry.position >= bindparam("first")
-)
 _WITH_COUNTERPART: Final[Select[*tuple[Any, ...]]] = select(
     _entry.position,
     _entry.kind,
+    _entry.key,
     _entry.salt,
     _entry.statement,
-    _counterpart.peer,
-    _counterpart.peer_index,
+    _counterpart.key.label("peer_key"),
     _counterpart.salt.label("peer_salt"),
     _counterpart.statement.label("peer_statement"),
+    _counterpart.peer,
+    _counterpart.peer_index,
 ).select_from(schema.entry.outerjoin(schema.counterpart, _counterpart.position == _entry.position))
-_ANSWERS: Final = _WITH_COUNTERPART.where(
-    _entry.kind == ANSWER, _entry.position >= bindparam("first"), _entry.statement.is_not(None)
+_SEALED: Final = _WITH_COUNTERPART.where(
+    _entry.key.in_(bindparam("keys", expanding=True)),
+    _entry.position >= bindparam("first"),
+    _entry.statement.is_not(None),
 )
 _HELD: Final = _WITH_COUNTERPART.where(_entry.position == bindparam("at"))
 _QUESTION: Final = select(schema.question).where(schema.question.c.position == bindparam("at"))
@@ -450,11 +458,11 @@ _TRIED: Final = (
         told=bindparam("came_back"),
     )
 )
-_FALSE_KEPT: Final = select(schema.evidence.c.content).where(
+_FALSE_KEPT: Final = select(schema.evidence).where(
     schema.evidence.c.kind == FALSE_ACKNOWLEDGEMENT, schema.evidence.c.peer == bindparam("of")
 )
 _OLDEST: Final = (
-    select(_entry.position, _entry.statement)
+    select(schema.entry)
     .where(
         _entry.kind == bindparam("kind"),
         _entry.position >= bindparam("first"),

@@ -12,19 +12,12 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select
 
 from node.model.cosignature import with_cosignatures
 from node.model.seal import Sealed
-from node.model.statement import (
-    AuditAccess,
-    Erasure,
-    ErasureAcknowledged,
-    ErasureConcluded,
-    ErasureRequest,
-    Grant,
-    TrustAdopted,
-)
+from node.model.statement import Grant
 from node.store import schema
 from node.store.journal import stored_commitments
-from node.store.projection import KINDS
+from node.store.key_choice import IMPERSONAL
 from node.store.trust_files import decode_bundle
+from node.store.vault import open_statements
 from node.wire.codec import decode_statement
 from node.wire.export import (
     COMMITMENTS_MAX,
@@ -38,17 +31,6 @@ from node.wire.export import (
 )
 
 _CHUNK: Final = 500
-_ALWAYS: Final = tuple(
-    KINDS[body]
-    for body in (
-        TrustAdopted,
-        AuditAccess,
-        Erasure,
-        ErasureRequest,
-        ErasureAcknowledged,
-        ErasureConcluded,
-    )
-)
 
 
 def records(connection: Connection, grant: Grant | None, access: int) -> Iterator[Record]:
@@ -69,13 +51,13 @@ def records(connection: Connection, grant: Grant | None, access: int) -> Iterato
         yield checkpoint
         checkpoint = next(checkpoints, None)
     run = _Run()
-    rows = iter(connection.execute(_entries(grant), execution_options={"yield_per": _CHUNK}))
-    row = next(rows, None)
+    entries = _opened(connection, _entries(grant))
+    entry = next(entries, None)
     for position, commitment in enumerate(stored_commitments(connection)):
-        if row is not None and row.position == position:
+        if entry is not None and entry[0].index == position:
             yield from run.end()
-            yield from _entry(row)
-            row = next(rows, None)
+            yield from entry
+            entry = next(entries, None)
         else:
             yield from run.add(position, commitment)
         while checkpoint is not None and checkpoint.size <= position + 1:
@@ -102,7 +84,7 @@ def _position(connection: Connection, size: int, at: int) -> int:
     while low < high:
         middle = (low + high) // 2
         row = connection.execute(_LAST_THERE, {"at": middle}).one_or_none()
-        if row is None or decode_statement(row.statement).said_at < at:
+        if row is None or decode_statement(_statement(connection, row)).said_at < at:
             low = middle + 1
         else:
             high = middle
@@ -131,11 +113,34 @@ class _Run:
             self._commitments.clear()
 
 
-def _entry(row: Row[Any]) -> Iterator[Record]:
-    yield Entry(row.position, row.salt, row.statement)
-    if row.peer_statement is not None:
-        sealed = Sealed(row.peer_statement, row.peer_salt, row.peer_index, row.path, row.note)
-        yield CounterpartRecord(row.position, row.peer, sealed)
+def _opened(
+    connection: Connection, query: Select[*tuple[Any, ...]]
+) -> Iterator[tuple[Entry] | tuple[Entry, CounterpartRecord]]:
+    """Yield the entries of a query, each with what it rests on, opened many at a time."""
+    stream = connection.execute(query, execution_options={"yield_per": _CHUNK})
+    for rows in stream.partitions():
+        own = [(row.position, row.key, row.salt, row.statement) for row in rows]
+        theirs = [(row.position, row.peer_key, row.peer_salt, row.peer_statement) for row in rows]
+        opened = zip(
+            rows,
+            open_statements(connection, "entry", own),
+            open_statements(connection, "counterpart", theirs),
+            strict=True,
+        )
+        for row, (salt, statement), (peer_salt, peer_statement) in opened:
+            if salt is None or statement is None:  # never: the query leaves them out
+                continue
+            entry = Entry(row.position, salt, statement)
+            if peer_salt is None or peer_statement is None:
+                yield (entry,)
+            else:
+                sealed = Sealed(peer_statement, peer_salt, row.peer_index, row.path, row.note)
+                yield entry, CounterpartRecord(row.position, row.peer, sealed)
+
+
+def _statement(connection: Connection, row: Row[Any]) -> bytes:
+    stored = (row.position, row.key, row.salt, row.statement)
+    return open_statements(connection, "entry", [stored])[0][1] or b""
 
 
 def _checkpoints(connection: Connection) -> Iterator[OwnCheckpoint]:
@@ -160,7 +165,7 @@ def _entries(grant: Grant | None) -> Select[*tuple[Any, ...]]:
     granted = and_(entry.position >= grant.start, entry.position < grant.end)
     if grant.kinds:
         granted &= entry.kind.in_(grant.kinds)
-    return _THERE.where(or_(granted, entry.kind.in_(_ALWAYS)))
+    return _THERE.where(or_(granted, entry.kind.in_(sorted(IMPERSONAL))))
 
 
 _same_checkpoint = (schema.counterpart.c.origin == schema.peer_checkpoint.c.origin) & (
@@ -168,7 +173,7 @@ _same_checkpoint = (schema.counterpart.c.origin == schema.peer_checkpoint.c.orig
 )
 _HEAD: Final = select(schema.head.c.node, schema.head.c.origin, schema.head.c.size)
 _LAST_THERE: Final = (
-    select(schema.entry.c.statement)
+    select(schema.entry)
     .where(schema.entry.c.position <= bindparam("at"), schema.entry.c.statement.is_not(None))
     .order_by(schema.entry.c.position.desc())
     .limit(1)
@@ -179,6 +184,7 @@ _ENTRIES: Final[Select[*tuple[Any, ...]]] = (
         schema.counterpart.c.peer,
         schema.counterpart.c.peer_index,
         schema.counterpart.c.path,
+        schema.counterpart.c.key.label("peer_key"),
         schema.counterpart.c.salt.label("peer_salt"),
         schema.counterpart.c.statement.label("peer_statement"),
         schema.peer_checkpoint.c.note,

@@ -27,14 +27,15 @@ from node.model.seal import Sealed
 from node.model.statement import Answer, ErasureAcknowledged, ErasureRequest, Query
 from node.store import schema
 from node.store.database import Database, insert_rows, rows_with
+from node.store.evidence import FORK, keep_evidence
 from node.store.journal import Journal, Placed
-from node.store.projection import keep_evidence, project, spend
+from node.store.projection import project, spend
 from node.store.registry_rows import Held, held_by_code
 
-FORK: Final = "fork"
 _BATCH_MAX: Final = 1024
 _BATCH_STATEMENTS_MAX: Final = 4096
 _WAITING_MAX: Final = 16_384
+_NOTHING_HELD: Final[Held] = (None, None, (), None)
 _CHUNK: Final = 2_000
 _TRAVELLING: Final = frozenset(
     {
@@ -179,7 +180,7 @@ class GroupCommit:
         batch.gather()
         if batch.drafts:
             batch.placed = self._journal.extend([draft.statement for draft in batch.drafts])
-            project(connection, batch.drafts, batch.placed, self._clock())
+            project(connection, batch.drafts, batch.placed, self._clock(), batch.keys)
             fresh = batch.rested_on(unseen, self._clock())
             insert_rows(connection, schema.peer_checkpoint, fresh)
             spend(connection, batch.uses_spent)
@@ -256,6 +257,7 @@ class _Batch:
         self.drafts: list[Draft] = []
         self.placed: list[Placed] = []
         self.uses_spent: dict[bytes, int] = {}
+        self.keys: dict[int, int] = {}
         self.forked: frozenset[str] = frozenset()
         self.note = b""
 
@@ -323,7 +325,7 @@ class _Batch:
         size: int,
     ) -> int | Refusal:
         digest = question.query.selector.code_digest
-        consent, credential, later = held.get(digest, (None, None, ()))
+        consent, credential, later, key = held.get(digest, _NOTHING_HELD)
         position = size + len(self.drafts)
         try:
             draft = judge(question, Facts(consent, credential, position, later))
@@ -335,7 +337,9 @@ class _Batch:
         if isinstance(draft.body, Answer) and spends_consent(draft.body) and consent is not None:
             spent = consent.uses_spent + 1
             self.uses_spent[digest] = spent
-            held[digest] = (replace(consent, uses_spent=spent), credential, later)
+            held[digest] = (replace(consent, uses_spent=spent), credential, later, key)
+        if key is not None:
+            self.keys[len(self.drafts)] = key
         self.drafts.append(draft)
         return len(self.drafts) - 1
 

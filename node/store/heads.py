@@ -18,6 +18,7 @@ from node.model.cosignature import with_cosignatures
 from node.model.fork import Fork
 from node.store import schema
 from node.store.database import Database, rows_with
+from node.store.evidence import opened_evidence
 from node.store.group_commit import GroupCommit
 from node.store.journal import Journal, stored_tree
 
@@ -123,7 +124,17 @@ class SqlHeads:
         """Return what is kept of peers' faults, oldest first."""
 
         def work(connection: Connection) -> list[KeptEvidence]:
-            return [KeptEvidence(*row) for row in connection.execute(_EVIDENCE)]
+            return [
+                KeptEvidence(
+                    row.id,
+                    row.peer,
+                    row.origin,
+                    row.kind,
+                    row.seen_at,
+                    opened_evidence(connection, row),
+                )
+                for row in connection.execute(_EVIDENCE).all()
+            ]
 
         return await self._database.read(work)
 
@@ -362,14 +373,7 @@ _best: Final = (
 _THIN_OUT: Final = delete(schema.cosignature).where(
     schema.cosignature.c.hour < bindparam("this_hour"), schema.cosignature.c.size != _best
 )
-_EVIDENCE: Final = select(
-    schema.evidence.c.id,
-    schema.evidence.c.peer,
-    schema.evidence.c.origin,
-    schema.evidence.c.kind,
-    schema.evidence.c.seen_at,
-    schema.evidence.c.content,
-).order_by(schema.evidence.c.id)
+_EVIDENCE: Final = select(schema.evidence).order_by(schema.evidence.c.id)
 _LATER_PROOF: Final = select(schema.counterpart_proof).where(
     schema.counterpart_proof.c.position == bindparam("of")
 )

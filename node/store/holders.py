@@ -18,6 +18,7 @@ from node.store import schema
 from node.store.database import Database, insert_rows, rows_in
 from node.store.export import between
 from node.store.registry_rows import numbers_of_holder, watch_of
+from node.store.vault import open_statements
 from node.wire.codec import decode_statement, share_code_digest
 
 _ANSWER: Final = BODY_NUMBERS[Answer]
@@ -91,22 +92,16 @@ class SqlHolders:
             if window.before is not None:
                 end = min(end, window.before)
             values = {"of": list(numbers), "first": first, "end": end, "most": window.limit + 1}
-            return [_access(row) for row in connection.execute(_ACCESSES, values)]
+            return _accesses(connection, connection.execute(_ACCESSES, values).all())
 
         found = await self._database.read(work)
         return found[: window.limit], len(found) > window.limit
 
     async def _follow_some(self) -> bool:
         """Follow some answers; returns whether there are more."""
-        reach, rows = await self._database.read(_unfollowed)
-        if not rows:
+        reach, after, count, digests = await self._database.read(_unfollowed)
+        if not count:
             return False
-        digests = [
-            (row.position, share_code_digest(row.statement))
-            for row in rows
-            if row.kind == _ANSWER and row.statement is not None
-        ]
-        after = rows[-1].position + 1
 
         def work(connection: Connection) -> None:
             if connection.execute(_REACH).scalar_one_or_none() != reach:
@@ -122,7 +117,7 @@ class SqlHolders:
                 connection.execute(update(schema.access_reach).values(position=after))
 
         await self._database.write(work)
-        return len(rows) == _FOLLOWED_AT_ONCE
+        return count == _FOLLOWED_AT_ONCE
 
     # --- what they let others follow, and what they say is wrong ---
 
@@ -155,19 +150,33 @@ class SqlHolders:
 
         def work(connection: Connection) -> list[Contest]:
             if numbers is None:
-                rows = connection.execute(_CONTESTS)
+                rows = connection.execute(_CONTESTS).all()
             else:
                 among = _CONTESTS.where(schema.contest.c.credential.in_(_among))
-                rows = connection.execute(among, {"of": list(numbers)})
-            return [_contest(row) for row in rows]
+                rows = connection.execute(among, {"of": list(numbers)}).all()
+            opened = open_statements(connection, "entry", [tuple(row) for row in rows])
+            return [
+                _contest(row.position, statement)
+                for row, (_, statement) in zip(rows, opened, strict=True)
+                if statement is not None
+            ]
 
         return await self._database.read(work)
 
 
-def _unfollowed(connection: Connection) -> tuple[int | None, Sequence[Row[*tuple[Any, ...]]]]:
+def _unfollowed(connection: Connection) -> tuple[int | None, int, int, list[tuple[int, bytes]]]:
+    """Return how far `access` reaches and will, how many entries that is, and their codes."""
     reach = connection.execute(_REACH).scalar_one_or_none()
     values = {"first": reach or 0, "most": _FOLLOWED_AT_ONCE}
-    return reach, connection.execute(_RESTING, values).all()
+    rows = connection.execute(_RESTING, values).all()
+    answers = [tuple(row[:4]) for row in rows if row.kind == _ANSWER]
+    opened = open_statements(connection, "counterpart", answers)
+    digests = [
+        (position, share_code_digest(statement))
+        for (position, *_), (_, statement) in zip(answers, opened, strict=True)
+        if statement is not None
+    ]
+    return reach, rows[-1].position + 1 if rows else 0, len(rows), digests
 
 
 def _tokens(rows: Any) -> list[Held]:  # noqa: ANN401 - rows of a query
@@ -178,8 +187,20 @@ def _tokens(rows: Any) -> list[Held]:  # noqa: ANN401 - rows of a query
     return list(found.values())
 
 
-def _access(row: Row[*tuple[Any, ...]]) -> Access:
-    answered, asked = decode_statement(row.statement), decode_statement(row.peer_statement)
+def _accesses(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Access]:
+    own = [(row.position, row.key, row.salt, row.statement) for row in rows]
+    theirs = [(row.position, row.peer_key, row.peer_salt, row.peer_statement) for row in rows]
+    answers = open_statements(connection, "entry", own)
+    queries = open_statements(connection, "counterpart", theirs)
+    return [
+        _access(row, answer, query)
+        for row, (_, answer), (_, query) in zip(rows, answers, queries, strict=True)
+        if answer is not None and query is not None
+    ]
+
+
+def _access(row: Row[*tuple[Any, ...]], said: bytes, peer_said: bytes) -> Access:
+    answered, asked = decode_statement(said), decode_statement(peer_said)
     answer, query = answered.body, asked.body
     if not isinstance(answer, Answer) or not isinstance(query, Query):
         raise Refusal(Code.DEFECT, f"the journal's entry {row.position} is no answer to a query")
@@ -188,13 +209,13 @@ def _access(row: Row[*tuple[Any, ...]]) -> Access:
     )
 
 
-def _contest(row: Row[*tuple[Any, ...]]) -> Contest:
-    said = decode_statement(row.statement)
+def _contest(position: int, statement: bytes) -> Contest:
+    said = decode_statement(statement)
     if not isinstance(said.body, ContestRaised):
-        raise Refusal(Code.DEFECT, f"the journal's entry {row.position} is no complaint")
+        raise Refusal(Code.DEFECT, f"the journal's entry {position} is no complaint")
     body = said.body
     complaint = body.complaint.name.lower()
-    return Contest(row.position, said.said_at, body.credential, body.entry, complaint, body.text)
+    return Contest(position, said.said_at, body.credential, body.entry, complaint, body.text)
 
 
 _among: Final[Any] = bindparam("of", expanding=True)
@@ -222,7 +243,13 @@ _REVOKE: Final = (
 )
 _REACH: Final = select(schema.access_reach.c.position)
 _RESTING: Final = (
-    select(_counterpart.position, _counterpart.statement, _entry.kind)
+    select(
+        _counterpart.position,
+        _counterpart.key,
+        _counterpart.salt,
+        _counterpart.statement,
+        _entry.kind,
+    )
     .join(schema.entry, _entry.position == _counterpart.position)
     .where(_counterpart.position >= bindparam("first"))
     .order_by(_counterpart.position)
@@ -233,8 +260,12 @@ _ACCESSES: Final = (
     select(
         schema.access.c.credential,
         schema.access.c.position,
+        _entry.key,
+        _entry.salt,
         _entry.statement,
         _counterpart.peer,
+        _counterpart.key.label("peer_key"),
+        _counterpart.salt.label("peer_salt"),
         _counterpart.statement.label("peer_statement"),
     )
     .join(schema.entry, _entry.position == schema.access.c.position)
@@ -272,7 +303,7 @@ _LAPSED: Final = (
     .limit(bindparam("most"))
 )
 _CONTESTS: Final = (
-    select(schema.contest.c.position, _entry.statement)
+    select(schema.contest.c.position, _entry.key, _entry.salt, _entry.statement)
     .join(schema.entry, _entry.position == schema.contest.c.position)
     .where(_entry.statement.is_not(None))
     .order_by(schema.contest.c.position)

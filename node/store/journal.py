@@ -13,10 +13,10 @@ transaction fails, the tree is forgotten and read again; a signature made meanwh
 by nobody.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ClauseElement, Connection, Table, bindparam, func, select, update
+from sqlalchemy import ClauseElement, Connection, Row, Table, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite spells it the same
 
 from node.errors import Code, Refusal
@@ -27,6 +27,7 @@ from node.model.tiles import split_hashes
 from node.store import schema
 from node.store.database import insert_rows, run
 from node.store.erased import gone
+from node.store.vault import open_statements
 
 _BUNDLES_AT_ONCE: Final = 64
 _HELD_RETRY_AFTER_S: Final = 5.0
@@ -228,7 +229,7 @@ def _bundle_at(connection: Connection, size: int) -> bytes:
     return commitments
 
 
-def stored_commitments(connection: Connection) -> Iterator[bytes]:
+def stored_commitments(connection: Connection) -> Generator[bytes]:
     """Yield the commitments of all entries, as they are kept beside them."""
     with connection.execute(_BUNDLES, execution_options={"yield_per": _BUNDLES_AT_ONCE}) as stream:
         for row in stream:
@@ -265,10 +266,26 @@ def _sealed(connection: Connection, position: int, tree: Callable[[int], Tree]) 
     note = connection.execute(_CHECKPOINT_OVER, {"at": position}).one_or_none()
     if row is None or note is None:
         raise Refusal(Code.UNKNOWN, f"the journal holds no statement at {position}")
-    if row.statement is None:
-        raise gone(connection, position)
+    salt, statement = _opened(connection, row)
     path = tree(note.size).path(position, note.size)
-    return Sealed(row.statement, row.salt, position, path, note.note)
+    return Sealed(statement, salt, position, path, note.note)
+
+
+def statement_at(connection: Connection, position: int) -> bytes:
+    """Return a statement that must be there.
+
+    Raises:
+        Refusal: ERASED where it is gone.
+    """
+    return _opened(connection, connection.execute(_ENTRY, {"at": position}).one())[1]
+
+
+def _opened(connection: Connection, row: Row[Any]) -> tuple[bytes, bytes]:
+    stored = (row.position, row.key, row.salt, row.statement)
+    salt, statement = open_statements(connection, "entry", [stored])[0]
+    if salt is None or statement is None:
+        raise gone(connection, row.position)
+    return salt, statement
 
 
 def create(connection: Connection, node: str, origin: str, note: bytes) -> None:

@@ -1,7 +1,7 @@
 """The ledger on SQL: group commit for what is said, look-ups for what is known."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -32,14 +32,23 @@ from node.store.database import Database, rows_in
 from node.store.documents import SqlDocuments
 from node.store.erased import gone, require_erasures
 from node.store.erasure import SqlErasures
+from node.store.evidence import FORK
 from node.store.export import between, records
-from node.store.group_commit import FORK, GroupCommit
+from node.store.group_commit import GroupCommit
 from node.store.heads import SqlHeads
 from node.store.holders import SqlHolders
-from node.store.journal import Journal, read_tile, sealed_at, stored_commitments, stored_tree
+from node.store.journal import (
+    Journal,
+    read_tile,
+    sealed_at,
+    statement_at,
+    stored_commitments,
+    stored_tree,
+)
 from node.store.notices import SqlNotices
 from node.store.registry_rows import consent_of, credential_at, history_of
 from node.store.trust_files import decode_bundle
+from node.store.vault import open_statements
 from node.wire.codec import INDEX_MAX, decode_statement
 from node.wire.export import Record
 
@@ -277,18 +286,19 @@ def _verification(connection: Connection, wanted: str, key_id: str) -> Verificat
     row = _question(connection, wanted, key_id)
     if row is None:
         return None
-    asked = decode_statement(_statement_at(connection, row.position))
+    asked = decode_statement(statement_at(connection, row.position))
     if not isinstance(asked.body, Query):
         raise Refusal(Code.DEFECT, f"the journal's entry {row.position} is no query")
     answer, answered_at, no_answer = None, None, None
     if row.settled is not None:
-        settled = decode_statement(_statement_at(connection, row.settled))
+        settled = decode_statement(statement_at(connection, row.settled))
         if isinstance(settled.body, NoAnswer):
             no_answer = settled.body.code.value
         else:
             answered_at = settled.said_at
             counterpart = connection.execute(_COUNTERPART, {"at": row.settled}).one()
-            body = decode_statement(counterpart.statement).body
+            _, statement = _counterpart(connection, counterpart)
+            body = decode_statement(statement).body
             answer = body if isinstance(body, Answer) else None
     return Verification(
         id=wanted,
@@ -311,14 +321,15 @@ def _exchanged(connection: Connection, wanted: str, key_id: str) -> Exchanged | 
         return None
     conclusion = sealed_at(connection, row.settled)  # refuses where it was erased, its answer too
     query = sealed_at(connection, row.position)
-    said = (query.statement, counterpart.statement, conclusion.statement)
+    salt, answer = _counterpart(connection, counterpart)
+    said = (query.statement, answer, conclusion.statement)
     named = {decode_statement(statement).trust.digest for statement in said}
     blobs = connection.execute(_TRUST_LISTS, {"of": sorted(named)}).scalars()
     return Exchanged(
         query=query,
         answer=Sealed(
-            counterpart.statement,
-            counterpart.salt,
+            answer,
+            salt,
             counterpart.peer_index,
             counterpart.path,
             counterpart.note,
@@ -334,46 +345,26 @@ def _adopted_list(connection: Connection) -> AdoptedList | None:
         return None
     return AdoptedList(
         TrustReference(row.version, row.digest),
-        decode_statement(_statement_at(connection, row.adopted)).said_at,
+        decode_statement(statement_at(connection, row.adopted)).said_at,
         decode_bundle(connection.execute(_TRUST_LISTS, {"of": [row.digest]}).scalar_one()),
     )
 
 
-def _statement_at(connection: Connection, position: int) -> bytes:
-    statement = connection.execute(_ENTRY, {"at": position}).one().statement
-    if statement is None:
-        raise gone(connection, position)
-    return bytes(statement)
+def _counterpart(connection: Connection, row: Row[Any]) -> tuple[bytes, bytes]:
+    """Return salt and statement of what an entry rests on."""
+    stored = (row.position, row.key, row.salt, row.statement)
+    salt, statement = open_statements(connection, "counterpart", [stored])[0]
+    if salt is None or statement is None:
+        raise gone(connection, row.position)
+    return salt, statement
 
 
 def _check(connection: Connection) -> int:
     """Rebuild the tree from the statements alone and hold it against head and tiles."""
     head = connection.execute(_HEAD).one()
     tree = stored_tree(connection, 0)
-    kept = stored_commitments(connection)
-    stream = connection.execute(_ENTRIES, execution_options={"yield_per": _CHUNK})
-    for rows in stream.partitions():
-        for offset, row in enumerate(rows):
-            if row.position != tree.size + offset:
-                raise Refusal(Code.DEFECT, f"journal: entry {tree.size + offset} is missing")
-        require_erasures(connection, rows)
-        beside = list(islice(kept, len(rows)))
-        entries = [
-            kept_one if row.statement is None else commitment(row.statement, row.salt)
-            for row, kept_one in zip(rows, beside, strict=False)
-        ]
-        if len(beside) != len(rows) or beside != entries:
-            raise Refusal(
-                Code.DEFECT,
-                f"journal: the commitments from {tree.size} on do not match its entries",
-            )
-        tiles = tree.extend(list(map(leaf_hash, entries)))
-        for tile in tiles:
-            if not read_tile(connection, tile.level, tile.number).startswith(tile.hashes):
-                raise Refusal(
-                    Code.DEFECT,
-                    f"journal: tile {tile.level}/{tile.number} does not match its entries",
-                )
+    with closing(stored_commitments(connection)) as kept:
+        _rebuild(connection, tree, kept)
     if (tree.size, tree.root()) != (head.size, head.root):
         raise Refusal(
             Code.DEFECT,
@@ -388,11 +379,40 @@ def _check(connection: Connection) -> int:
     return tree.size
 
 
+def _rebuild(connection: Connection, tree: Tree, kept: Iterator[bytes]) -> None:
+    """Extend a tree by all statements, and hold commitments and tiles against it."""
+    stream = connection.execute(_ENTRIES, execution_options={"yield_per": _CHUNK})
+    for rows in stream.partitions():
+        for offset, row in enumerate(rows):
+            if row.position != tree.size + offset:
+                raise Refusal(Code.DEFECT, f"journal: entry {tree.size + offset} is missing")
+        require_erasures(connection, rows)
+        beside = list(islice(kept, len(rows)))
+        stored = [(row.position, row.key, row.salt, row.statement) for row in rows]
+        entries = [
+            kept_one if statement is None or salt is None else commitment(statement, salt)
+            for (salt, statement), kept_one in zip(
+                open_statements(connection, "entry", stored), beside, strict=False
+            )
+        ]
+        if len(beside) != len(rows) or beside != entries:
+            raise Refusal(
+                Code.DEFECT,
+                f"journal: the commitments from {tree.size} on do not match its entries",
+            )
+        tiles = tree.extend(list(map(leaf_hash, entries)))
+        for tile in tiles:
+            if not read_tile(connection, tile.level, tile.number).startswith(tile.hashes):
+                raise Refusal(
+                    Code.DEFECT,
+                    f"journal: tile {tile.level}/{tile.number} does not match its entries",
+                )
+
+
 _same_checkpoint = (schema.counterpart.c.origin == schema.peer_checkpoint.c.origin) & (
     schema.counterpart.c.size == schema.peer_checkpoint.c.size
 )
 _HEAD: Final = select(schema.head)
-_ENTRY: Final = select(schema.entry).where(schema.entry.c.position == bindparam("at"))
 _ENTRIES: Final = select(schema.entry).order_by(schema.entry.c.position)
 _COUNTERPART: Final = (
     select(schema.counterpart, schema.peer_checkpoint.c.note)

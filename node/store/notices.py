@@ -28,10 +28,11 @@ from node.model.seal import Sealed
 from node.model.statement import Outcome
 from node.store import schema
 from node.store.database import Database, insert_rows, rows_in
+from node.store.evidence import keep_evidence, opened_evidence
 from node.store.group_commit import GroupCommit
 from node.store.journal import sealed_at, stored_tree
-from node.store.projection import keep_evidence
-from node.store.registry_rows import held_credential, watch_of
+from node.store.registry_rows import held_credentials, watch_of
+from node.store.vault import open_statements
 from node.wire.codec import decode_statement
 
 FALSE_NOTICE: Final = "false_notice"
@@ -124,7 +125,8 @@ class SqlNotices:
         """Keep what came in place of notices as evidence, once, and so many of a peer."""
 
         def work(connection: Connection) -> None:
-            kept = list(connection.execute(_FALSE_KEPT, {"of": peer}).scalars())
+            rows = connection.execute(_FALSE_KEPT, {"of": peer}).all()
+            kept = [opened_evidence(connection, row) for row in rows]
             if content not in kept and len(kept) < _FALSE_KEPT_MAX:
                 keep_evidence(connection, Evidence(peer, origin, FALSE_NOTICE, content), now)
 
@@ -194,7 +196,7 @@ def _facts(connection: Connection, row: Sequence[Any], now: int) -> WatchFacts:
     told = connection.execute(_TOLD, {"of": watch.given.watch}).scalar_one_or_none()
     credential, held = None, row[_WATCH_WIDTH:]
     if held[0] is not None:
-        credential, later = held_credential(held)
+        ((credential, later),) = held_credentials(connection, [held])
         phase = phase_at(later, now)
         credential = credential if phase is None else phase.credential
     return WatchFacts(watch, credential, None if told is None else _OUTCOMES[told])
@@ -219,7 +221,11 @@ def _heard(connection: Connection, follower: Follower, after: int, limit: int) -
         "most": limit,
     }
     found = []
-    for position, said in connection.execute(_HEARD, values):
+    rows = [tuple(row) for row in connection.execute(_HEARD, values)]
+    opened = open_statements(connection, "counterpart", rows)
+    for (position, *_), (_, said) in zip(rows, opened, strict=True):
+        if said is None:  # erased
+            continue
         statement = decode_statement(said)
         notice = statement.body
         if isinstance(notice, StatusNotice):
@@ -278,12 +284,17 @@ _NOTICES: Final = (
     .order_by(_notice.position)
     .limit(bindparam("most"))
 )
-_FALSE_KEPT: Final = select(schema.evidence.c.content).where(
+_FALSE_KEPT: Final = select(schema.evidence).where(
     schema.evidence.c.kind == FALSE_NOTICE, schema.evidence.c.peer == bindparam("of")
 )
 _LAST_TAKEN: Final = select(func.max(_taken.peer_index)).where(_taken.origin == bindparam("of"))
 _HEARD: Final = (
-    select(_taken.position, schema.counterpart.c.statement)
+    select(
+        _taken.position,
+        schema.counterpart.c.key,
+        schema.counterpart.c.salt,
+        schema.counterpart.c.statement,
+    )
     .join(schema.counterpart, schema.counterpart.c.position == _taken.position)
     .where(
         _taken.watch == bindparam("of"),

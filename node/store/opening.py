@@ -13,6 +13,7 @@ from sqlalchemy import Connection, inspect, select
 from node.errors import Code, Refusal
 from node.store import schema
 from node.store.database import Database, insert_rows
+from node.store.vault import Vault
 
 REVISION: Final = "0001"
 MOVED: Final = "moved"
@@ -43,10 +44,12 @@ def require_room(data: Path, named: str) -> None:
         database.close()
 
 
-def make_database(data: Path, named: str, fill: Callable[[Connection], None]) -> None:
+def make_database(
+    data: Path, named: str, fill: Callable[[Connection], None], vault: Vault | None = None
+) -> None:
     """Make a database with all tables and what `fill` writes, or nothing.
 
-    A file is readable by its owner only.
+    A file is readable by its owner only. With a vault, its keys are made too.
     """
     if _ON_A_SERVER not in named:
         (data / named).touch(0o600, exist_ok=False)
@@ -54,6 +57,8 @@ def make_database(data: Path, named: str, fill: Callable[[Connection], None]) ->
 
     def make(connection: Connection) -> None:
         make_tables(connection)
+        if vault is not None:
+            vault.make(connection)
         fill(connection)
 
     try:
@@ -62,16 +67,18 @@ def make_database(data: Path, named: str, fill: Callable[[Connection], None]) ->
         database.close()
 
 
-def open_database(data: Path, named: str) -> Database:
-    """Open a node's database.
+def open_database(data: Path, named: str, vault: Vault) -> Database:
+    """Open a node's database; makes its keys where it has none yet.
 
     Raises:
         Refusal: UNKNOWN where there is none, CONFLICT where its tables are not those of this
-            program, STALE where it cannot be reached.
+            program, STALE where it cannot be reached or its master key is not there.
     """
-    database = existing_database(data, named)
+    database = existing_database(data, named, vault)
     try:
         database.read_now(_require_current)
+        if not database.read_now(vault.open):
+            database.write_now(vault.prepare)
     except BaseException:
         database.close()
         raise
@@ -145,7 +152,7 @@ def _require_current(connection: Connection) -> None:
         )
 
 
-def existing_database(data: Path, named: str) -> Database:
+def existing_database(data: Path, named: str, vault: Vault | None = None) -> Database:
     """Open a database whatever its tables are: to look at it, upgrade or move it.
 
     Raises:
@@ -153,7 +160,7 @@ def existing_database(data: Path, named: str) -> Database:
     """
     if _ON_A_SERVER not in named and not (data / named).exists():
         raise Refusal(Code.UNKNOWN, f"there is no journal in {data / named}; run 'symbolon init'")
-    return Database(_url(data, named))
+    return Database(_url(data, named), vault)
 
 
 def _url(data: Path, named: str) -> str:

@@ -5,13 +5,13 @@ table.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, case, insert, update
+from sqlalchemy import Connection, Table, bindparam, case, update
 
 from node.errors import Code, Refusal
-from node.flows.ports import Counterpart, Draft, Evidence
+from node.flows.ports import Draft
 from node.model.case_bodies import CaseConcluded, CaseReceived, CaseStep
 from node.model.holder_bodies import ContestRaised, WatchGiven
 from node.model.notice_bodies import NoticeTaken, StatusNotice
@@ -39,12 +39,16 @@ from node.model.statement import (
 from node.store import schema
 from node.store.database import insert_rows, set_values
 from node.store.erased import erase
+from node.store.evidence import keep_evidence
 from node.store.journal import Placed
-from node.store.registry_rows import consent_row, credential_row, follow_events, watch_row
+from node.store.key_choice import keys_of, release
+from node.store.registry_rows import CredentialSealing, consent_row, follow_events, watch_row
 from node.store.trust_files import encode_bundle
+from node.store.vault import sealed_statements
 
 KINDS: Final = BODY_NUMBERS
 NOT_TAKEN: Final = "the other node did not take it"
+_NONE_KNOWN: Final[Mapping[int, int]] = {}
 
 
 class _Rows(NamedTuple):
@@ -58,23 +62,36 @@ class _Rows(NamedTuple):
 
 
 def project(
-    connection: Connection, drafts: Sequence[Draft], placed: Sequence[Placed], now: int
+    connection: Connection,
+    drafts: Sequence[Draft],
+    placed: Sequence[Placed],
+    now: int,
+    keys: Mapping[int, int] = _NONE_KNOWN,
 ) -> None:
     """Write every row that follows from a batch of statements.
+
+    Args:
+        connection: of the write transaction.
+        drafts: in journal order.
+        placed: where they stand.
+        now: microseconds UTC.
+        keys: with which some of them are sealed, by their place among the drafts.
 
     Raises:
         Refusal: CONFLICT where a statement contradicts what the tables hold: a question settled
             twice, a share code ended twice, a credential changed that is not there.
     """
     rows = _Rows(defaultdict(list), [], [], [], defaultdict(list))
-    entries = rows.inserted[schema.entry]
-    for draft, place in zip(drafts, placed, strict=True):
-        entries.append((place.position, KINDS[type(draft.body)], place.salt, draft.statement))
-        if draft.counterpart is not None:
-            rows.inserted[schema.counterpart].append(_counterpart(draft.counterpart, place))
+    chosen = keys_of(connection, drafts, keys, now)
+    _write_entries(connection, drafts, placed, chosen)
+    sealing = CredentialSealing(connection)
+    for draft, place, key in zip(drafts, placed, chosen, strict=True):
+        if isinstance(draft.body, CredentialRegistered) and key is not None:
+            sealing.add(draft.body.credential, key, place.position)
         if draft.evidence is not None:
             keep_evidence(connection, draft.evidence, now)
         _follow(draft, place, rows)
+    rows.inserted[schema.credential] = sealing.rows()
     for table, values in rows.inserted.items():
         insert_rows(connection, table, values)
     question = schema.question.c
@@ -92,34 +109,39 @@ def project(
         if connection.execute(statement, parameters).rowcount != len(parameters):
             raise Refusal(Code.CONFLICT, reason)
     follow_events(connection, rows.inserted.get(schema.registry_event, ()))
-    for erasure, position in rows.erased:
-        erase(connection, erasure, position)
+    released = [key for said, at in rows.erased for key in erase(connection, said, at)]
+    release(connection, released)
 
 
-def keep_evidence(connection: Connection, evidence: Evidence, now: int) -> None:
-    """Keep what a peer sent that failed its checks."""
-    row = {
-        "peer": evidence.peer,
-        "origin": evidence.origin,
-        "kind": evidence.kind,
-        "seen_at": now,
-        "content": evidence.content,
-    }
-    connection.execute(insert(schema.evidence), [row])
-
-
-def _counterpart(counterpart: Counterpart, place: Placed) -> tuple[Any, ...]:
-    sealed = counterpart.sealed
-    return (
-        place.position,
-        counterpart.peer,
-        counterpart.origin,
-        counterpart.size,
-        sealed.index,
-        sealed.path,
-        sealed.salt,
-        sealed.statement,
-    )
+def _write_entries(
+    connection: Connection,
+    drafts: Sequence[Draft],
+    placed: Sequence[Placed],
+    keys: Sequence[int | None],
+) -> None:
+    """Write the statements themselves, and those of peers that they rest on."""
+    own = [
+        (place.position, key, place.salt, draft.statement)
+        for draft, place, key in zip(drafts, placed, keys, strict=True)
+    ]
+    sealed = sealed_statements(connection, "entry", own)
+    entries = [
+        (place.position, KINDS[type(draft.body)], *stored)
+        for draft, place, stored in zip(drafts, placed, sealed, strict=True)
+    ]
+    insert_rows(connection, schema.entry, entries)
+    resting = [
+        (place.position, key, draft.counterpart)
+        for draft, place, key in zip(drafts, placed, keys, strict=True)
+        if draft.counterpart is not None
+    ]
+    theirs = [(at, key, held.sealed.salt, held.sealed.statement) for at, key, held in resting]
+    stored_theirs = sealed_statements(connection, "counterpart", theirs)
+    counterparts = [
+        (at, held.peer, held.origin, held.size, held.sealed.index, held.sealed.path, *stored)
+        for (at, _, held), stored in zip(resting, stored_theirs, strict=True)
+    ]
+    insert_rows(connection, schema.counterpart, counterparts)
 
 
 def _follow(draft: Draft, place: Placed, rows: _Rows) -> None:
@@ -147,9 +169,6 @@ def _follow(draft: Draft, place: Placed, rows: _Rows) -> None:
 
 def _follow_registry(draft: Draft, place: Placed, rows: _Rows) -> None:
     match draft.body:
-        case CredentialRegistered(credential=credential):
-            row = credential_row(credential, place.position)
-            rows.inserted[schema.credential].append(row)
         case CredentialAmended(credential=credential):
             rows.inserted[schema.registry_event].append((credential.number, place.position))
         case (

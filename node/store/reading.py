@@ -1,6 +1,6 @@
 """Reading a journal entry by entry: the newest, a range, or those that are looked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from node.store import schema
 from node.store.database import Database
 from node.store.erased import ErasedEntry, erased_entry, gone
 from node.store.projection import KINDS
+from node.store.vault import open_statements
 from node.wire.codec import decode_statement
 
 _ROWS_AT_ONCE: Final = 500
@@ -55,7 +56,7 @@ class JournalReader:
         def work(connection: Connection) -> list[FoundEntry]:
             values = {"first": first, "end": first + limit, "kinds": list(set(KINDS.values()))}
             rows = connection.execute(_RANGE, values).all()
-            return [_entry_in(connection, row) for row in rows]
+            return [_entry_in(connection, row, said) for row, said, _ in _opened(connection, rows)]
 
         return await self._database.read(work)
 
@@ -85,26 +86,46 @@ def _find(
     stream = connection.execute(still_there, values, execution_options={"yield_per": _ROWS_AT_ONCE})
     looked_at = 0
     for rows in stream.partitions():
-        for row in rows:
-            statement, peer = _read(row, row.peer or unanswered.get(row.position))
-            rests_on = _share_code(row.peer_statement) if search.credential is not None else None
+        for row, said, resting in _opened(connection, rows):
+            if said is None:  # never: the query leaves them out
+                continue
+            statement, peer = _read(said, row.peer or unanswered.get(row.position))
+            rests_on = _share_code(resting) if search.credential is not None else None
             if search.matches(statement, peer, rests_on, codes):
-                yield FoundEntry(row.position, row.kind, len(row.statement), statement, peer)
+                yield FoundEntry(row.position, row.kind, len(said), statement, peer)
         looked_at += len(rows)
         progress(looked_at)
 
 
-def _entry_in(connection: Connection, row: Row[*tuple[Any, ...]]) -> FoundEntry:
-    if row.statement is not None:
-        return FoundEntry(row.position, row.kind, len(row.statement), *_read(row, row.peer))
+def _opened(
+    connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]
+) -> Iterator[tuple[Row[*tuple[Any, ...]], bytes | None, bytes | None]]:
+    """Yield rows with their statement, and with the one that it rests on."""
+    own = [(row.position, row.key, row.salt, row.statement) for row in rows]
+    theirs = [(row.position, row.peer_key, row.peer_salt, row.peer_statement) for row in rows]
+    opened = open_statements(connection, "entry", own)
+    resting = open_statements(connection, "counterpart", theirs)
+    for row, (_, said), (_, peer_said) in zip(rows, opened, resting, strict=True):
+        yield row, said, peer_said
+
+
+def _said(connection: Connection, row: Row[*tuple[Any, ...]]) -> Statement | None:
+    stored = (row.position, row.key, row.salt, row.statement)
+    _, statement = open_statements(connection, "entry", [stored])[0]
+    return None if statement is None else decode_statement(statement)
+
+
+def _entry_in(connection: Connection, row: Row[*tuple[Any, ...]], said: bytes | None) -> FoundEntry:
+    if said is not None:
+        return FoundEntry(row.position, row.kind, len(said), *_read(said, row.peer))
     how = erased_entry(connection, row.position)
     if how is None:
         raise gone(connection, row.position)
     return FoundEntry(row.position, row.kind, 0, None, row.peer, how)
 
 
-def _read(row: Row[*tuple[Any, ...]], peer: str | None) -> tuple[Statement, str | None]:
-    statement = decode_statement(row.statement)
+def _read(said: bytes, peer: str | None) -> tuple[Statement, str | None]:
+    statement = decode_statement(said)
     return statement, statement.body.audience if isinstance(statement.body, Query) else peer
 
 
@@ -117,10 +138,10 @@ def _share_code(query: bytes | None) -> bytes | None:
 def _unanswered(connection: Connection) -> dict[int, str]:
     """Return which peer was silent, by the position of the word that it was."""
     audiences: dict[int, str] = {}
-    for row in connection.execute(_NO_ANSWERS):
-        body = None if row.statement is None else decode_statement(row.statement).body
-        if isinstance(body, Query):
-            audiences[row.settled] = body.audience
+    for row in connection.execute(_NO_ANSWERS).all():
+        said = _said(connection, row)
+        if said is not None and isinstance(said.body, Query):
+            audiences[row.settled] = said.body.audience
     return audiences
 
 
@@ -135,7 +156,7 @@ def _position(connection: Connection, size: int, at: int) -> int:
         there = connection.execute(_NEXT_THERE, {"at": middle, "end": high}).one_or_none()
         if there is None:  # from the middle on all is erased
             high = middle
-        elif decode_statement(there.statement).said_at < at:
+        elif (said := _said(connection, there)) is not None and said.said_at < at:
             low = there.position + 1
         else:
             high = middle
@@ -147,7 +168,7 @@ _asked = schema.entry.alias("asked")
 _settling = schema.entry.alias("settling")
 _SIZE: Final = select(schema.head.c.size)
 _NEXT_THERE: Final = (
-    select(_entry.position, _entry.statement)
+    select(schema.entry)
     .where(
         _entry.position >= bindparam("at"),
         _entry.position < bindparam("end"),
@@ -160,8 +181,12 @@ _RANGE: Final = (
     select(
         _entry.position,
         _entry.kind,
+        _entry.key,
+        _entry.salt,
         _entry.statement,
         schema.counterpart.c.peer,
+        schema.counterpart.c.key.label("peer_key"),
+        schema.counterpart.c.salt.label("peer_salt"),
         schema.counterpart.c.statement.label("peer_statement"),
     )
     .select_from(
@@ -184,7 +209,7 @@ _CODES: Final = union_all(
     )
 )
 _NO_ANSWERS: Final = (
-    select(schema.question.c.settled, _asked.c.statement)
+    select(schema.question.c.settled, _asked)
     .join(_settling, _settling.c.position == schema.question.c.settled)
     .join(_asked, _asked.c.position == schema.question.c.position)
     .where(_settling.c.kind == KINDS[NoAnswer])

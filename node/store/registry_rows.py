@@ -1,15 +1,15 @@
 """Credentials and share codes as rows, and back: what answers are decided by in columns.
 
-A row of `credential` is what its events make of it since the newest one was said; `later` holds
-what is to follow by itself. `document` holds its details, which are read for those only who show
-them.
+A row of `credential` is what its events make of it since the newest one was said. `personal` holds
+name, birth date and what is to follow by itself; `document` the details, which are read for those
+only who show them; both are encrypted.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select, update
@@ -33,6 +33,7 @@ from node.model.holder_bodies import Watcher, WatchGiven
 from node.model.statement import ConsentGiven, Purpose
 from node.store import schema
 from node.store.database import rows_in
+from node.store.vault import open_statements, vault_of
 from node.wire.codec import decode_statement
 
 _day: Final = lru_cache(maxsize=65_536)(date.fromisoformat)
@@ -42,27 +43,70 @@ _METHODS: Final = by_value(AssessmentMethod)
 _PURPOSES: Final = by_value(Purpose)
 _UNITS: Final = msgspec.json.Decoder(tuple[Unit, ...])
 _DETAILS: Final = msgspec.json.Decoder(Details)
-_LATER: Final = msgspec.json.Decoder(tuple[Phase, ...])
 _ENCODER: Final = msgspec.json.Encoder()
+_PERSONAL: Final = "credential"
+_DOCUMENT: Final = "credential.document"
 
-Held = tuple[Consent, Credential | None, tuple[Phase, ...]]
-"""A share code, its credential, and what that is said to become."""
+Held = tuple[Consent | None, Credential | None, tuple[Phase, ...], int | None]
+"""A share code, its credential, what that is said to become, and the holder's key."""
+
+
+class _Personal(NamedTuple):
+    holder_name: str
+    birth_date: str
+    later: tuple[Phase, ...]
+
+
+_PERSONAL_DECODER: Final = msgspec.json.Decoder(_Personal)
 
 
 # --- credentials ---------------------------------------------------------------------------
 
 
-def credential_row(credential: Credential, registered: int) -> tuple[Any, ...]:
-    """Return the row of a credential registered at a position of the journal."""
-    return (*_columns(credential), registered, None, _document(credential.details))
+class CredentialSealing:
+    """Makes rows of credentials, encrypted all at once; not a value."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection of a write transaction."""
+        self._connection = connection
+        self._credentials: list[tuple[Credential, int, int | None]] = []
+        self._personal: list[tuple[int | str, int, bytes]] = []
+        self._documents: list[tuple[int | str, int, bytes]] = []
+
+    def add(
+        self,
+        credential: Credential,
+        key: int,
+        registered: int | None,
+        later: tuple[Phase, ...] = (),
+    ) -> None:
+        """Add what is to be a row, with the holder's key and the position in the journal."""
+        self._credentials.append((credential, key, registered))
+        personal = _Personal(credential.holder_name, credential.birth_date.isoformat(), later)
+        self._personal.append((credential.number, key, _ENCODER.encode(personal)))
+        if credential.details != NO_DETAILS:
+            details = _ENCODER.encode(credential.details)
+            self._documents.append((credential.number, key, details))
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the rows."""
+        if not self._credentials:
+            return []
+        vault = vault_of(self._connection)
+        personal = vault.seal(self._connection, _PERSONAL, self._personal)
+        documents = iter(vault.seal(self._connection, _DOCUMENT, self._documents))
+        rows = []
+        for (credential, key, registered), sealed in zip(self._credentials, personal, strict=True):
+            holder = vault.look_up(holder_of(credential.holder_name, credential.birth_date))
+            document = None if credential.details == NO_DETAILS else next(documents)
+            columns = _columns(credential)
+            rows.append((credential.number, key, holder, sealed, *columns, registered, document))
+        return rows
 
 
 def _columns(credential: Credential) -> tuple[Any, ...]:
     expires_on, valid_from = credential.expires_on, credential.valid_from
     return (
-        credential.number,
-        credential.holder_name,
-        credential.birth_date.isoformat(),
         credential.issuer,
         credential.title,
         credential.award_type.value,
@@ -79,21 +123,36 @@ def _columns(credential: Credential) -> tuple[Any, ...]:
     )
 
 
-def _document(details: Details) -> str:
-    return "" if details == NO_DETAILS else _ENCODER.encode(details).decode()
-
-
-def held_credential(row: Sequence[Any]) -> tuple[Credential, tuple[Phase, ...]]:
-    """Read a credential and what follows from the columns of its table, in order.
+def held_credentials(
+    connection: Connection, rows: Sequence[Sequence[Any]]
+) -> list[tuple[Credential, tuple[Phase, ...]]]:
+    """Read credentials and what follows from the columns of their table, in order.
 
     The last one, `document`, may be left out; the details are then, too.
     """
-    number, name, born, issuer, title, award, isco08, national, eqf, awarded, expires, *rest = row
-    status, method, language, units, valid_from, _, later, *document = rest
-    credential = Credential(
+    vault = vault_of(connection)
+    sealed = [(row[0], row[1], row[_PERSONAL_PLACE]) for row in rows]
+    documents = [
+        (row[0], row[1], row[_WIDTH - 1]) for row in rows if row[_WIDTH - 1 :] not in _NO_DOCUMENT
+    ]
+    opened = vault.open_parts(connection, _PERSONAL, sealed)
+    details = iter(vault.open_parts(connection, _DOCUMENT, documents)) if documents else iter(())
+    found = []
+    for row, personal in zip(rows, opened, strict=True):
+        with_details = row[_WIDTH - 1 :] not in _NO_DOCUMENT
+        held = _DETAILS.decode(next(details)) if with_details else NO_DETAILS
+        said = _PERSONAL_DECODER.decode(personal)
+        found.append((_credential(row, said, held), said.later))
+    return found
+
+
+def _credential(row: Sequence[Any], said: _Personal, details: Details) -> Credential:
+    number, _, _, _, issuer, title, award, isco08, national, eqf, awarded, expires, *rest = row
+    status, method, language, units, valid_from, *_ = rest
+    return Credential(
         number,
-        name,
-        _day(born),
+        said.holder_name,
+        _day(said.birth_date),
         issuer,
         title,
         _AWARD_TYPES[award],
@@ -107,9 +166,8 @@ def held_credential(row: Sequence[Any]) -> tuple[Credential, tuple[Phase, ...]]:
         language,
         () if units == "[]" else _UNITS.decode(units),
         None if valid_from is None else _day(valid_from),
-        _DETAILS.decode(document[0]) if document and document[0] else NO_DETAILS,
+        details,
     )
-    return credential, () if later is None else _LATER.decode(later)
 
 
 def credential_at(connection: Connection, number: str, at: int) -> Credential | None:
@@ -117,7 +175,7 @@ def credential_at(connection: Connection, number: str, at: int) -> Credential | 
     row = connection.execute(_CREDENTIAL, {"of": number}).one_or_none()
     if row is None:
         return None
-    credential, later = held_credential(row)
+    ((credential, later),) = held_credentials(connection, [tuple(row)])
     phase = phase_at(later, at)
     return credential if phase is None else phase.credential
 
@@ -127,9 +185,7 @@ def numbers_of_holder(connection: Connection, number: str) -> list[str]:
     row = connection.execute(_CREDENTIAL, {"of": number}).one_or_none()
     if row is None:
         return []
-    holder = holder_of(row.holder_name, _day(row.birth_date))
-    born = connection.execute(_BORN, {"on": row.birth_date})
-    return [one.number for one in born if holder_of(one.holder_name, holder.birth_date) == holder]
+    return list(connection.execute(_OF_HOLDER, {"of": row.holder}).scalars())
 
 
 def history_of(connection: Connection, number: str) -> tuple[Event, ...]:
@@ -142,8 +198,9 @@ def history_of(connection: Connection, number: str) -> tuple[Event, ...]:
 
 
 def _events_at(connection: Connection, positions: Collection[int]) -> Iterable[Event]:
-    rows = rows_in(connection, _STATEMENTS, schema.entry.c.position, positions)
-    for position, statement in sorted(rows):
+    rows = sorted(rows_in(connection, _STATEMENTS, schema.entry.c.position, positions))
+    opened = open_statements(connection, "entry", rows)
+    for (position, *_), (_, statement) in zip(rows, opened, strict=True):
         if statement is None:  # erased, with what it said
             continue
         said = decode_statement(statement)
@@ -170,11 +227,12 @@ def follow_events(connection: Connection, fresh: Iterable[tuple[str, int]]) -> N
             if event.position in positions:
                 require_possible(events[:place], event)
         credential, later = standing(events)  # refuses one that is not there
-        names = schema.credential.c.keys()
-        values = dict(zip(names, _columns(credential), strict=False))
-        values["document"] = _document(credential.details)
-        values["later"] = _ENCODER.encode(later).decode() if later else None
-        del values["number"]
+        key = connection.execute(_CREDENTIAL, {"of": number}).one().key
+        sealing = CredentialSealing(connection)
+        sealing.add(credential, key, None, later)
+        values = dict(zip(schema.credential.c.keys(), sealing.rows()[0], strict=True))
+        for kept in ("number", "key", "registered"):
+            del values[kept]
         connection.execute(
             update(schema.credential).where(schema.credential.c.number == number).values(values)
         )
@@ -255,14 +313,22 @@ def held_by_code(
     """
     found: dict[bytes, Held] = {}
     wanted = _HELD_WITH_DETAILS if details else _HELD
-    for row in rows_in(connection, wanted, schema.consent.c.code_digest, digests):
-        held = row[_CONSENT_WIDTH:]
-        credential, later = (None, ()) if held[0] is None else held_credential(held)
-        found[row[0]] = (consent_of(row[:_CONSENT_WIDTH]), credential, later)
+    rows = rows_in(connection, wanted, schema.consent.c.code_digest, digests)
+    there = [row for row in rows if row[_CONSENT_WIDTH] is not None]
+    held = held_credentials(connection, [row[_CONSENT_WIDTH:] for row in there])
+    for row, (credential, later) in zip(there, held, strict=True):
+        consent = consent_of(row[:_CONSENT_WIDTH])
+        found[row[0]] = (consent, credential, later, row[_CONSENT_WIDTH + 1])
+    for row in rows:
+        if row[_CONSENT_WIDTH] is None:
+            found[row[0]] = (consent_of(row[:_CONSENT_WIDTH]), None, (), None)
     return found
 
 
 _CONSENT_WIDTH: Final = len(schema.consent.c)
+_WIDTH: Final = len(schema.credential.c)
+_PERSONAL_PLACE: Final = schema.credential.c.keys().index("personal")
+_NO_DOCUMENT: Final = ((), (None,))
 _HELD_WITH_DETAILS: Final = select(schema.consent, schema.credential).outerjoin(
     schema.credential, schema.consent.c.credential == schema.credential.c.number
 )
@@ -270,9 +336,9 @@ _HELD: Final = select(
     schema.consent, *(column for column in schema.credential.c if column.name != "document")
 ).outerjoin(schema.credential, schema.consent.c.credential == schema.credential.c.number)
 _CREDENTIAL: Final = select(schema.credential).where(schema.credential.c.number == bindparam("of"))
-_BORN: Final = (
-    select(schema.credential.c.number, schema.credential.c.holder_name)
-    .where(schema.credential.c.birth_date == bindparam("on"))
+_OF_HOLDER: Final = (
+    select(schema.credential.c.number)
+    .where(schema.credential.c.holder == bindparam("of"))
     .order_by(schema.credential.c.number)
 )
 _REGISTERED: Final = select(schema.credential.c.registered).where(
@@ -281,4 +347,6 @@ _REGISTERED: Final = select(schema.credential.c.registered).where(
 _EVENTS: Final = select(schema.registry_event.c.position).where(
     schema.registry_event.c.number == bindparam("of")
 )
-_STATEMENTS: Final = select(schema.entry.c.position, schema.entry.c.statement)
+_STATEMENTS: Final = select(
+    schema.entry.c.position, schema.entry.c.key, schema.entry.c.salt, schema.entry.c.statement
+)

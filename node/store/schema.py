@@ -40,15 +40,35 @@ head: Final = Table(
     comment="one row: the journal's newest signed state; moves by compare-and-swap only; "
     "touched means nothing and changes whenever somebody tries whether the disk can write",
 )
+holder_key: Final = Table(
+    "holder_key",
+    metadata,
+    Column("id", _Position, primary_key=True, autoincrement=False),
+    Column("master", Text, nullable=False),
+    Column("wrapped", LargeBinary),
+    Column("credentials", Integer, nullable=False),
+    Column("made_for", Text, unique=True),
+    comment="the keys that personal data is encrypted with, each wrapped by a master key: a "
+    "holder's, and so many credentials need it still; or one of a day and a kind; wrapped is NULL "
+    "once it was destroyed",
+)
+Index(
+    "holder_key_unneeded",
+    holder_key.c.id,
+    sqlite_where=text("credentials = 0 AND made_for IS NULL AND wrapped IS NOT NULL"),
+    postgresql_where=text("credentials = 0 AND made_for IS NULL AND wrapped IS NOT NULL"),
+)
 entry: Final = Table(
     "entry",
     metadata,
     Column("position", _Position, primary_key=True, autoincrement=False),
     Column("kind", SmallInteger, nullable=False),
+    Column("key", BigInteger),
     Column("salt", LargeBinary),
     Column("statement", LargeBinary),
-    comment="own statements, exact bytes; both columns are NULL where they were erased, in place: "
-    "a row that goes lets SQLite move its neighbours, and old copies of them stay behind",
+    comment="own statements, exact bytes; with a key, statement is salt and statement encrypted; "
+    "salt and statement are NULL where they were erased, in place: a row that goes lets SQLite "
+    "move its neighbours, and old copies of them stay behind",
 )
 erased: Final = Table(
     "erased",
@@ -158,10 +178,11 @@ counterpart: Final = Table(
     Column("size", BigInteger, nullable=False),
     Column("peer_index", BigInteger, nullable=False),
     Column("path", LargeBinary),
+    Column("key", BigInteger),
     Column("salt", LargeBinary),
     Column("statement", LargeBinary),
-    comment="the peer's sealed statement that the own entry at this position rests on; erased "
-    "with it, in place",
+    comment="the peer's sealed statement that the own entry at this position rests on; encrypted "
+    "and erased as it is, in place",
 )
 peer_checkpoint: Final = Table(
     "peer_checkpoint",
@@ -230,8 +251,9 @@ evidence: Final = Table(
     Column("origin", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
+    Column("key", BigInteger),
     Column("content", LargeBinary, nullable=False),
-    comment="what a peer sent that failed its checks, as it came",
+    comment="what a peer sent that failed its checks, as it came; encrypted where it has a key",
 )
 answered: Final = Table(
     "answered",
@@ -262,8 +284,9 @@ credential: Final = Table(
     "credential",
     metadata,
     Column("number", Text, primary_key=True),
-    Column("holder_name", Text, nullable=False),
-    Column("birth_date", Text, nullable=False),
+    Column("key", BigInteger, nullable=False),
+    Column("holder", LargeBinary, nullable=False, index=True),
+    Column("personal", LargeBinary, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("award_type", SmallInteger, nullable=False),
@@ -278,12 +301,11 @@ credential: Final = Table(
     Column("units", Text, nullable=False),
     Column("valid_from", Text),
     Column("registered", BigInteger, nullable=False),
-    Column("later", Text),
-    Column("document", Text, nullable=False),
-    comment="the registry, as of the newest event about each; units, later and document are JSON: "
-    "later is what it becomes by itself, document its details; registered is a journal position",
+    Column("document", LargeBinary),
+    comment="the registry, as of the newest event about each; holder is a keyed hash; personal "
+    "(name, birth date and what it becomes by itself) and document (its details) are JSON, "
+    "encrypted; registered is a journal position",
 )
-Index("credential_born", credential.c.birth_date)
 registry_event: Final = Table(
     "registry_event",
     metadata,

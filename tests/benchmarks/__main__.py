@@ -58,6 +58,7 @@ WANTED = (Field.HOLDER_NAME, Field.TITLE, Field.ISCO08, Field.LEVEL_EQF, Field.A
 _COPIES = 50
 _REQUESTER = Requester("Werft Nord", "XA-HRB-1", "C30")
 _console = Console()
+_SEALING_BYTES = 12 + 32 + 16  # in the database a nonce, the salt and a tag are with it
 
 
 def main() -> None:
@@ -258,7 +259,7 @@ def _sizes(home: Path) -> tuple[float, float]:
         answer, proof = connection.execute(
             "SELECT avg(length(statement)), avg(length(path)) + 32 FROM counterpart"
         ).fetchone()
-    return query + proof, answer + proof
+    return query + proof - _SEALING_BYTES, answer + proof - _SEALING_BYTES
 
 
 async def _http(running: RunningNode, answering: Answering, seconds: float) -> None:

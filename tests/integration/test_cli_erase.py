@@ -55,7 +55,9 @@ def test_an_erased_credential_is_gone_and_the_journal_says_why(data: Path) -> No
     assert said["still_in"] == [str(export)]
     export.unlink()
     assert files_with(data, [NUMBER.encode()]) == {}
-    assert files_with(data, ["Éloïse Marchand".encode()])  # another credential of the holder
+    assert files_with(data, ["Éloïse Marchand".encode()]) == {}
+    other = done("--data", data, "registry", "show", NUMBER[:-1] + "1")
+    assert other["holder_name"] == "Éloïse Marchand"  # another credential of the holder
 
     assert call("--data", data, "registry", "show", NUMBER, "--json").content["code"] == "unknown"
     assert call("--data", data, "share", "list", NUMBER, "--json").content["code"] == "unknown"

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, create_engine, text, update
 from node.errors import Code, Refusal
 from node.store import migrations, moving, schema
 from node.store.database import Database
+from node.store.master_keys import MasterKeys
 from node.store.opening import REVISION, existing_database, open_database, revision, upgrade
+from node.store.vault import Vault
 from tests.integration.command_line import (
     BIRTH_DATE,
     COLUMNS,
@@ -74,7 +76,7 @@ def _ask(place: Path, url: str, code: str) -> Finished:
 
 def _refusal_of(data: Path, named: str) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        open_database(data, named)
+        open_database(data, named, _vault(data))
     return refused.value
 
 
@@ -188,6 +190,10 @@ def test_a_database_of_a_newer_program_is_left_alone(data: Path) -> None:
         assert database.read_now(revision) == "9999"
 
 
+def _vault(data: Path) -> Vault:
+    return Vault("xa.symbolon/journal", MasterKeys(data / "keys"))
+
+
 def _mark(data: Path, mark: str) -> None:
     with closing(existing_database(data, "node.db")) as database:
         database.write_now(
@@ -260,5 +266,5 @@ def test_a_row_that_does_not_arrive_stops_the_move(
     with pytest.raises(Refusal) as refused:
         moving.move_database(data, "node.db", "new.db", lambda _: None)
     assert refused.value.code is Code.DEFECT
-    with closing(open_database(data, "node.db")) as database:
+    with closing(open_database(data, "node.db", _vault(data))) as database:
         assert database.read_now(revision) == REVISION

@@ -4,9 +4,9 @@ What was begun is finished by the next start, whatever was cut short.
 """
 
 import asyncio
-import os
 import shutil
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from node.model.statement import CredentialRegistered
 from tests.erasing import OFFICER, RULE, files_with
 from tests.federation import FixedTrust
 from tests.ledgers import CODE, TRUST, Deciding, DiskShelf, Xb, draft, registry
-from tests.stepping import KILLED, How, Steps, copying_at_once, stepping
+from tests.stepping import KILLED, How, Steps, copying_at_once, in_a_copy, stepping
 from tests.world import FakeClock, sample_credential
 
 NUMBER = sample_credential().number
@@ -96,6 +96,10 @@ def test_a_step_that_fails_leaves_all_or_nothing(journal: Path, tmp_path: Path, 
     assert found == {True, False}
 
 
+def _run_erasing(path: Path, steps: Steps) -> None:
+    asyncio.run(_erase(path, steps))
+
+
 @pytest.mark.parametrize("how", [How.KILLED_BEFORE, How.KILLED_AFTER], ids=["before", "after"])
 def test_a_process_killed_at_a_step_leaves_all_or_nothing(
     journal: Path, tmp_path: Path, how: How
@@ -104,13 +108,7 @@ def test_a_process_killed_at_a_step_leaves_all_or_nothing(
     committed = False
     for number, name in enumerate(names):
         path = _copied(journal, tmp_path, str(number))
-        process_id = os.fork()
-        if process_id == 0:
-            try:
-                asyncio.run(_erase(path, Steps(number, how)))
-            finally:
-                os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1]) == KILLED
+        assert in_a_copy(partial(_run_erasing, path, Steps(number, how))) == KILLED
         writes = "INSERT INTO entry" in names[:number]
         committed = committed or (name == "COMMIT" and writes and how is How.KILLED_AFTER)
         assert asyncio.run(_is_all_or_nothing(path)) is committed, (number, name)

@@ -43,7 +43,7 @@ def flip(connection: sqlite3.Connection, table: str, column: str, where: str, at
 Tampering = Callable[[sqlite3.Connection], object]
 TAMPERED: dict[str, Tampering] = {
     "a statement": lambda db: flip(db, "entry", "statement", "position = 150"),
-    "a salt": lambda db: flip(db, "entry", "salt", "position = 299"),
+    "a nonce": lambda db: flip(db, "entry", "statement", "position = 299", 5),
     "a whole tile": lambda db: flip(db, "tile", "hashes", "level = 0 AND number = 0"),
     "the commitments": lambda db: flip(db, "bundle", "commitments", "number = 0"),
     "the last commitments": lambda db: flip(db, "bundle", "commitments", "number = 1"),
@@ -60,7 +60,7 @@ TAMPERED: dict[str, Tampering] = {
         "UPDATE entry SET position = 6 WHERE position = 1000;"
     ),
     "an entry added": lambda db: db.execute(
-        "INSERT INTO entry SELECT 300, kind, salt, statement FROM entry WHERE position = 0"
+        "INSERT INTO entry SELECT 300, kind, key, salt, statement FROM entry WHERE position = 0"
     ),
     "a tile removed": lambda db: db.execute("DELETE FROM tile WHERE level = 0 AND number = 0"),
     "a tile cut short": lambda db: db.execute(

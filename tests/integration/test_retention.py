@@ -19,7 +19,7 @@ from node.model.retention import retentions_of
 from node.model.statement import Erasure
 from node.settings import RetentionPeriod, RetentionSettings
 from node.wire.codec import decode_statement
-from tests.erasing import HOLDER, OFFICER, RULE, Pair, credential, files_with, paired
+from tests.erasing import HOLDER, OFFICER, RULE, Pair, credential, paired
 from tests.federation import make_root
 
 NUMBER = "XA-2019-000001"
@@ -70,7 +70,7 @@ async def test_what_is_older_than_its_period_goes_and_nothing_else(pair: Pair) -
     at_xb = retaining(pair, "XB", query=month, conclusion=month)
     (first, second) = await at_xb.apply(dry_run=True)
     assert (first.statements, second.statements) == (1, 1)
-    assert files_with(pair.homes["XB"].data, [code.digest])
+    assert pair.holds("XB", code.digest)
     (first, second) = await at_xb.apply()
     assert (first.statements, second.statements) == (1, 1)
     assert [one.statements for one in await at_xb.apply()] == [0, 0]
@@ -82,8 +82,10 @@ async def test_what_is_older_than_its_period_goes_and_nothing_else(pair: Pair) -
         (10, LAW, "Authority of XB"),
         (13, LAW, "Authority of XB"),
     ]
-    assert files_with(pair.homes["XB"].data, [code.digest]) == {}
-    assert files_with(pair.homes["XB"].data, [late.digest])
+    assert not pair.holds("XB", code.digest)
+    assert pair.holds("XB", late.digest)
+    keys = "SELECT count(*) FROM holder_key WHERE made_for LIKE '%/10'"
+    assert pair.homes["XB"].rows(keys) == [(1,)]  # not that of the day whose questions are gone
     for running in pair.running.values():
         assert await running.opened.ledger.check()
 

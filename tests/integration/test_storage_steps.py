@@ -7,7 +7,6 @@ another. The steps of `journal export` go through the same in `test_tile_directo
 """
 
 import asyncio
-import os
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,7 +26,7 @@ from node.model.statement import CredentialRegistered
 from node.store.journal import stored_tree
 from tests.federation import START
 from tests.ledgers import TRUST, Deciding, DiskShelf, Xb, asked, draft, holds, registry
-from tests.stepping import KILLED, How, Steps, copying_at_once, stepping
+from tests.stepping import KILLED, How, Steps, copying_at_once, in_a_copy, stepping
 from tests.world import sample_credential
 
 BEFORE = 255
@@ -213,13 +212,7 @@ def counted(path: Path, writing: Writing) -> list[str]:
 
 def in_a_fork(path: Path, writing: Writing, steps: Steps) -> int:
     """Write in a process of its own, and return how that ended."""
-    process_id = os.fork()
-    if process_id == 0:
-        try:
-            asyncio.run(writes(path, writing, steps, None))
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+    return in_a_copy(lambda: asyncio.run(writes(path, writing, steps, None)))
 
 
 @pytest.fixture(scope="module")

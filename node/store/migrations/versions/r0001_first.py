@@ -195,10 +195,11 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("peer_index", sa.BigInteger(), nullable=False),
         sa.Column("path", sa.LargeBinary(), nullable=True),
+        sa.Column("key", sa.BigInteger(), nullable=True),
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.Column("statement", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("position"),
-        comment="the peer's sealed statement that the own entry at this position rests on; erased with it, in place",
+        comment="the peer's sealed statement that the own entry at this position rests on; encrypted and erased as it is, in place",
     )
     op.create_table(
         "counterpart_proof",
@@ -216,8 +217,9 @@ def upgrade() -> None:
     op.create_table(
         "credential",
         sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("holder_name", sa.Text(), nullable=False),
-        sa.Column("birth_date", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.LargeBinary(), nullable=False),
+        sa.Column("personal", sa.LargeBinary(), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("award_type", sa.SmallInteger(), nullable=False),
@@ -232,13 +234,12 @@ def upgrade() -> None:
         sa.Column("units", sa.Text(), nullable=False),
         sa.Column("valid_from", sa.Text(), nullable=True),
         sa.Column("registered", sa.BigInteger(), nullable=False),
-        sa.Column("later", sa.Text(), nullable=True),
-        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
-        comment="the registry, as of the newest event about each; units, later and document are JSON: later is what it becomes by itself, document its details; registered is a journal position",
+        comment="the registry, as of the newest event about each; holder is a keyed hash; personal (name, birth date and what it becomes by itself) and document (its details) are JSON, encrypted; registered is a journal position",
     )
     with op.batch_alter_table("credential", schema=None) as batch_op:
-        batch_op.create_index("credential_born", ["birth_date"], unique=False)
+        batch_op.create_index(batch_op.f("ix_credential_holder"), ["holder"], unique=False)
 
     op.create_table(
         "document",
@@ -275,10 +276,11 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=True),
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.Column("statement", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("position"),
-        comment="own statements, exact bytes; both columns are NULL where they were erased, in place: a row that goes lets SQLite move its neighbours, and old copies of them stay behind",
+        comment="own statements, exact bytes; with a key, statement is salt and statement encrypted; salt and statement are NULL where they were erased, in place: a row that goes lets SQLite move its neighbours, and old copies of them stay behind",
     )
     op.create_table(
         "erased",
@@ -316,9 +318,10 @@ def upgrade() -> None:
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=True),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        comment="what a peer sent that failed its checks, as it came",
+        comment="what a peer sent that failed its checks, as it came; encrypted where it has a key",
     )
     op.create_table(
         "follower",
@@ -352,6 +355,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         comment="one row: the journal's newest signed state; moves by compare-and-swap only; touched means nothing and changes whenever somebody tries whether the disk can write",
     )
+    op.create_table(
+        "holder_key",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("master", sa.Text(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=True),
+        sa.Column("credentials", sa.Integer(), nullable=False),
+        sa.Column("made_for", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("made_for"),
+        comment="the keys that personal data is encrypted with, each wrapped by a master key: a holder's, and so many credentials need it still; or one of a day and a kind; wrapped is NULL once it was destroyed",
+    )
+    with op.batch_alter_table("holder_key", schema=None) as batch_op:
+        batch_op.create_index(
+            "holder_key_unneeded",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("credentials = 0 AND made_for IS NULL AND wrapped IS NOT NULL"),
+            postgresql_where=sa.text(
+                "credentials = 0 AND made_for IS NULL AND wrapped IS NOT NULL"
+            ),
+        )
+
     op.create_table(
         "holder_token",
         sa.Column("digest", sa.LargeBinary(), nullable=False),

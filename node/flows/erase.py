@@ -19,7 +19,7 @@ Where holders have keys of their own one day, `erase_record` is where the key is
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -128,7 +128,7 @@ class Erasing:
         self._roles.require(by, Role.OFFICER)
         authority = text(f"{by.role} {by.name}", "--as", AUTHORITY_LENGTH_MAX)
         traces = await self._erasures.traces_of(numbers)
-        _require_nameless(rule, authority, traces)
+        _require_nameless(rule, authority, {*numbers, *await self._erasures.names_of(numbers)})
         said: list[Draft] = []
         record = HeldRecord({}, {})
 
@@ -167,22 +167,14 @@ class Erasing:
         return Draft(body, encode_statement(Statement(self._node_id, self._clock(), trust, body)))
 
 
-def _require_nameless(rule: str, authority: str, traces: Sequence[bytes]) -> None:
+def _require_nameless(rule: str, authority: str, names: Collection[str]) -> None:
     for option, words in (("--rule", rule), ("--as", authority)):
-        folded = words.casefold().encode()
-        if any(_folded(trace) in folded for trace in traces):
+        if any(name.casefold() in words.casefold() for name in names):
             raise Refusal(
                 Code.MALFORMED,
                 f"{option}: has the holder's name or a credential's number in it; it stays in the "
                 "journal for good and goes to peers, so name the law or the decision only",
             )
-
-
-def _folded(trace: bytes) -> bytes:
-    try:
-        return trace.decode().casefold().encode()
-    except UnicodeDecodeError:  # a digest
-        return trace
 
 
 def _requests(held: HeldRecord, rule: str, answer_by: int | None) -> list[ErasureRequest]:

@@ -4,7 +4,7 @@ Erasures      what the journal holds about somebody, and letting go of it
 ErasurePeers  requests to other nodes
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -142,6 +142,10 @@ class Erasures(Protocol):
 
     async def traces_of(self, numbers: Sequence[str]) -> Sequence[bytes]:
         """Return bytes that only what is held about some credentials has."""
+        ...
+
+    async def names_of(self, numbers: Sequence[str]) -> Collection[str]:
+        """Return the names of the holders of some credentials, as they are now."""
         ...
 
 

@@ -49,7 +49,7 @@ from node.store.evidence import keep_evidence, opened_evidence
 from node.store.group_commit import GroupCommit
 from node.store.journal import sealed_at, stored_tree
 from node.store.key_choice import unneeded_keys
-from node.store.registry_rows import numbers_of_holder
+from node.store.registry_rows import credential_at, numbers_of_holder
 from node.store.vault import open_statements, vault_of
 from node.wire.codec import decode_statement
 
@@ -113,6 +113,16 @@ class SqlErasures:
                 holder for holder, key in connection.execute(_HOLDERS, of_numbers) if key in going
             )
             return [number.encode() for number in numbers] + found
+
+        return await self._database.read(work)
+
+    async def names_of(self, numbers: Sequence[str]) -> Collection[str]:
+        """Return the names of the holders of some credentials, as they are now."""
+        now = self._clock()
+
+        def work(connection: Connection) -> set[str]:
+            held = (credential_at(connection, number, now) for number in numbers)
+            return {credential.holder_name for credential in held if credential is not None}
 
         return await self._database.read(work)
 
